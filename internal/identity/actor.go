@@ -1,0 +1,117 @@
+// Package identity names who acts: [Subject] for whose data a statement may touch, [Actor] for who is asking,
+// and [ID] for the names of things.
+//
+// Neither Subject nor Actor can be made from request input: their fields are unexported, and a test of the
+// layers holds the list of packages that may call their constructors (the session engine, the place where a
+// request without a session begins, and the start of a command).
+//
+// The package decides nothing. What an actor may do is the matter of the rules that read it.
+package identity
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// Subject is the person whose data an owner-scoped statement may touch. The zero Subject owns nothing.
+type Subject struct{ id ID }
+
+// SubjectOf makes the Subject of a person whose identity has been proved. Callers are listed in layers_test.go.
+func SubjectOf(user ID) Subject { return Subject{id: user} }
+
+// ID is the person's user id.
+func (s Subject) ID() ID { return s.id }
+
+// IsZero reports whether nobody is meant.
+func (s Subject) IsZero() bool { return s.id.IsZero() }
+
+// Kind is the sort of actor.
+type Kind uint8
+
+// The kinds of actor. The zero kind may do nothing.
+const (
+	Nobody    Kind = iota
+	Anonymous      // a request without a session
+	Person         // a request with a session
+	Operator       // a command at the machine of the server
+	System         // a worker of Ringwall itself
+)
+
+// String is the kind as the audit log spells it.
+func (k Kind) String() string {
+	return [...]string{"nobody", "anonymous", "person", "operator", "system"}[k]
+}
+
+// Request is where an act comes from, as the audit log and mails tell it.
+type Request struct {
+	ID        string     // request id, of our own making
+	Address   netip.Addr // the client's address
+	UserAgent string     // at most 512 bytes, as sent
+	Route     string     // the pattern of the route, never the path
+}
+
+// Actor is who acts, and from where. The zero Actor may do nothing.
+type Actor struct {
+	kind    Kind
+	name    string
+	subject Subject
+	session ID
+	fresh   time.Time
+	roles   []string
+	request Request
+}
+
+// NewAnonymous is a request that proved nobody's identity.
+func NewAnonymous(request Request) Actor { return Actor{kind: Anonymous, request: request} }
+
+// NewPerson is a request with a live session. Fresh is the time until which the last proof of identity counts as recent.
+func NewPerson(subject Subject, session ID, fresh time.Time, roles []string, request Request) Actor {
+	return Actor{kind: Person, subject: subject, session: session, fresh: fresh, roles: roles, request: request}
+}
+
+// NewOperator is somebody with access to the server's data folder or database; name is that of the system's account.
+func NewOperator(name string) Actor { return Actor{kind: Operator, name: name} }
+
+// NewSystem is a worker of Ringwall itself.
+func NewSystem(name string) Actor { return Actor{kind: System, name: name} }
+
+// Kind is the sort of actor.
+func (a Actor) Kind() Kind { return a.kind }
+
+// Name is the account of an operator or the name of a worker; empty for requests.
+func (a Actor) Name() string { return a.name }
+
+// Subject is the person who acts; zero unless the kind is [Person].
+func (a Actor) Subject() Subject { return a.subject }
+
+// Session is the session through which a person acts; zero otherwise.
+func (a Actor) Session() ID { return a.session }
+
+// FreshAt reports whether the person proved their identity recently, seen from now.
+func (a Actor) FreshAt(now time.Time) bool { return a.kind == Person && now.Before(a.fresh) }
+
+// HasRole reports whether the person holds the role.
+func (a Actor) HasRole(role string) bool {
+	for _, held := range a.roles {
+		if held == role {
+			return true
+		}
+	}
+	return false
+}
+
+// Request is where the act comes from; zero for commands and workers.
+func (a Actor) Request() Request { return a.request }
+
+// LogValue names the actor without personal data.
+func (a Actor) LogValue() slog.Value {
+	switch a.kind {
+	case Person:
+		return slog.StringValue("person:" + a.subject.id.String())
+	case Operator, System:
+		return slog.StringValue(a.kind.String() + ":" + a.name)
+	default:
+		return slog.StringValue(a.kind.String())
+	}
+}

@@ -1,0 +1,45 @@
+package problem
+
+// Entry documents a code: its constant title (RFC 9457, 3.1.2), and what the caller can do about it.
+type Entry struct {
+	Code, Title, Mend string
+	Kind              Kind
+}
+
+// Catalogue lists every code that Ringwall answers, in the order of docs/problems.md.
+func Catalogue() []Entry {
+	return []Entry{
+		{"malformed", "The request cannot be read", "Send one JSON object in UTF-8, without duplicate members and with nothing after it.", Malformed},
+		{"invalid", "A field breaks a rule", "Each entry of `errors` names a field and what would pass.", Invalid},
+		{"password-weak", "The password is not strong enough", "Choose another; `errors` says why this one was refused.", Invalid},
+		{"unauthenticated", "Sign in first", "Send the session cookie, or `Authorization: Bearer` for a session that was asked for with `bearer`.", Unauthenticated},
+		{"login-failed", "Sign-in failed", "Check address and password, confirm the address, or reset the password. The answer is the same for every reason.", Unauthenticated},
+		{"fresh-required", "Prove again who you are", "Call `session/reauthenticate`, then repeat the request within five minutes.", Forbidden},
+		{"csrf", "The request did not come from our pages", "Browsers: send `X-CSRF-Token` from `GET /auth/v1/session`, and call from a listed origin. Other clients: send no Origin and no Sec-Fetch headers, or use `bearer`.", Forbidden},
+		{"forbidden", "You may not do this", "Ask an administrator for the role.", Forbidden},
+		{"password-required", "The password of the sign-up is needed", "Send `password` too: the link was opened in another browser than the sign-up.", Forbidden},
+		{"link-invalid", "The link or code does not work", "It was used, replaced or mistyped, or it has expired. Ask for a new one.", Invalid},
+		{"not-found", "Not found", "There is nothing here that you may see.", Missing},
+		{"method-not-allowed", "Method not allowed", "Use one of the methods in the `Allow` header.", MethodNotAllowed},
+		{"conflict", "The state has changed", "Read it again, then repeat the request.", Conflict},
+		{"too-large", "The request is too large", "Bodies are limited to 64 KiB.", TooLarge},
+		{"unsupported-media-type", "Unsupported content type", "Send `Content-Type: application/json`.", UnsupportedMedia},
+		{"misdirected", "This host is not served here", "Call a host that stands in ORIGINS, or add this one to it.", Misdirected},
+		{"too-many-requests", "Too many attempts", "Wait as long as `Retry-After` says. A forgotten password can be reset meanwhile.", TooMany},
+		{"busy", "Too many sign-ins at once", "Wait as long as `Retry-After` says, then try again.", Unavailable},
+		{"unavailable", "A part of the service is out of reach", "Wait as long as `Retry-After` says, then try again.", Unavailable},
+		{"timeout", "The request took too long to arrive", "Send it again on a better connection.", TimedOut},
+		{"internal", "Something went wrong here", "Try again; if it stays, tell the operator the request id in `instance`.", Internal},
+	}
+}
+
+// Title is the constant title of a code; an unknown code has that of "internal".
+func Title(code string) string {
+	entries := Catalogue()
+	for _, e := range entries {
+		if e.Code == code {
+			return e.Title
+		}
+	}
+	return entries[len(entries)-1].Title
+}
