@@ -1,0 +1,50 @@
+package input_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"github.com/ringwall/ringwall/input"
+)
+
+// A whole service: one call that takes JSON, behind the guard of its path.
+func Example() {
+	type order struct {
+		Email input.Email `json:"email" required:"true"`
+		Note  string      `json:"note" maxLength:"200"`
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /orders", func(w http.ResponseWriter, r *http.Request) {
+		in, err := input.DecodeJSON[order](r, 0)
+		if err != nil {
+			input.Refuse(w, r, err)
+			return
+		}
+		_, _ = fmt.Fprintln(w, "ordered by", in.Email)
+	})
+	server := input.PathGuard(mux, nil) // http.ListenAndServe("127.0.0.1:8080", server)
+
+	for _, body := range []string{`{"email":"Ann@Example.org"}`, `{"email":"ann","price":0}`} {
+		r := httptest.NewRequest("POST", "/orders", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		server.ServeHTTP(w, r)
+		fmt.Print(w.Code, " ", w.Body)
+	}
+	// Output:
+	// 200 ordered by Ann@example.org
+	// 422 {"type":"/auth/problems/invalid","title":"A field breaks a rule","status":422,"detail":"Some fields break a rule; errors names each with what would pass.","errors":[{"field":"/email","code":"email","detail":"Write an address such as name@example.org, without spaces or quotes."},{"field":"","code":"unknown","detail":"There is a member here that this call does not know. Known are: email, note."}]}
+}
+
+func ExampleReturnPath() {
+	for _, asked := range []string{"/invoices/7", "//evil.test", `/\evil.test`, "https://id.example.org@evil.test"} {
+		fmt.Println(input.ReturnPath(asked, "/account"))
+	}
+	// Output:
+	// /invoices/7
+	// /account
+	// /account
+	// /account
+}

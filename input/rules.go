@@ -1,0 +1,180 @@
+package input
+
+import (
+	"encoding"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/ringwall/ringwall/internal/problem"
+)
+
+const maxFaults = 32 // a small body with ten thousand faults must not become a large answer
+
+// note adds a fault, one to a name. An unknown name has none of its own, and so may stand beside another.
+func note(faults []problem.Field, f problem.Field) []problem.Field {
+	for _, other := range faults {
+		if other.Name == f.Name && f.Code != "unknown" {
+			return faults
+		}
+	}
+	if len(faults) >= maxFaults {
+		return faults
+	}
+	return append(faults, f)
+}
+
+type member struct {
+	name  string
+	field reflect.StructField
+}
+
+// members lists the fields of a struct that a body can name, those of embedded structs among them. Tag is "json" or
+// "form".
+func members(t reflect.Type, tag string) []member {
+	var found []member
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get(tag), ",")
+		switch {
+		case f.Anonymous && name == "" && f.Type.Kind() == reflect.Struct:
+			for _, inner := range members(f.Type, tag) {
+				inner.field.Index = append([]int{i}, inner.field.Index...)
+				found = append(found, inner)
+			}
+		case !f.IsExported() || name == "-":
+		case name != "":
+			found = append(found, member{name, f})
+		case tag == "json":
+			found = append(found, member{f.Name, f})
+		}
+	}
+	return found
+}
+
+// rules walks a decoded value and notes every fault. Places that have a fault already are left alone: one word about
+// each is enough.
+type rules struct {
+	tag    string
+	faults []problem.Field
+	named  map[string]bool
+}
+
+func checkRules(v reflect.Value, at, tag string, faults []problem.Field) ([]problem.Field, error) {
+	r := &rules{tag: tag, faults: faults, named: make(map[string]bool)}
+	for _, f := range faults {
+		r.named[f.Name] = true
+	}
+	err := r.value(v, at)
+	return r.faults, err
+}
+
+func (r *rules) add(at, code, detail string) {
+	if !r.named[at] {
+		r.named[at] = true
+		r.faults = note(r.faults, problem.Field{Name: at, Code: code, Detail: detail})
+	}
+}
+
+func (r *rules) value(v reflect.Value, at string) error {
+	if r.tag == "json" && r.named[at] {
+		return nil // it was not read: what it lacks inside says nothing
+	}
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			return r.value(v.Elem(), at)
+		}
+	case reflect.String:
+		if strings.ContainsRune(v.String(), 0) {
+			r.add(at, "characters", "Leave out the NUL character.")
+		}
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			if err := r.value(v.Index(i), at+"/"+strconv.Itoa(i)); err != nil {
+				return err
+			}
+		}
+	case reflect.Map: // keys are the request's own words: a fault is told of the whole
+		for key, value := range v.Seq2() {
+			if err := r.value(key, at); err != nil {
+				return err
+			}
+			if err := r.value(value, at); err != nil {
+				return err
+			}
+		}
+	case reflect.Struct:
+		return r.fields(v, at)
+	}
+	return nil
+}
+
+func (r *rules) fields(v reflect.Value, at string) error {
+	if isText(v.Type()) {
+		return nil // it has checked itself
+	}
+	for _, m := range members(v.Type(), r.tag) {
+		value := v.FieldByIndex(m.field.Index)
+		place := m.name
+		if r.tag == "json" {
+			place = at + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(m.name)
+		}
+		if err := r.field(m.field, value, place); err != nil {
+			return err
+		}
+		if m.field.Tag.Get("anyText") == "true" {
+			continue // a password: every code point counts, NUL too
+		}
+		if err := r.value(value, place); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func isText(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+}
+
+func (r *rules) field(f reflect.StructField, v reflect.Value, at string) error {
+	if f.Tag.Get("required") == "true" && v.IsZero() {
+		r.add(at, "required", "This field is required.")
+		return nil
+	}
+	least, err := length(f, "minLength", 0)
+	if err != nil {
+		return err
+	}
+	most, err := length(f, "maxLength", -1)
+	if err != nil {
+		return err
+	}
+	for v.Kind() == reflect.Pointer && !v.IsNil() {
+		v = v.Elem()
+	}
+	if v.Kind() != reflect.String || v.Len() == 0 {
+		return nil
+	}
+	switch n := utf8.RuneCountInString(v.String()); {
+	case n < least:
+		r.add(at, "too-short", fmt.Sprintf("Send at least %d characters.", least))
+	case most >= 0 && n > most:
+		r.add(at, "too-long", fmt.Sprintf("Send at most %d characters.", most))
+	}
+	return nil
+}
+
+func length(f reflect.StructField, tag string, otherwise int) (int, error) {
+	text, ok := f.Tag.Lookup(tag)
+	if !ok {
+		return otherwise, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("field %s: tag %s is not a length", f.Name, tag)
+	}
+	return n, nil
+}
