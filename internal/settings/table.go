@@ -1,0 +1,82 @@
+package settings
+
+const (
+	servers  = Dev | Serve
+	engine   = Dev | Serve | Operate
+	deployed = Serve | Operate
+	all      = Dev | Serve | Migrate | Operate
+)
+
+// Table is the declaration of every setting, in the order of docs/settings.md.
+func Table() []Setting {
+	return append(append(reach(), storage()...), rules()...)
+}
+
+// reach is how people and proxies reach the server.
+func reach() []Setting {
+	return []Setting{
+		{Name: "ADDR", Default: "127.0.0.1:8080", Example: "0.0.0.0:443", Users: servers, into: func(v *Values) any { return &v.Addr },
+			Help: "The address and port to listen on."},
+		{Name: "OPS_ADDR", Default: "127.0.0.1:8081", Example: "10.0.0.5:8081", Users: Serve, into: func(v *Values) any { return &v.OpsAddr },
+			Help: "The address and port of the second listener, for /healthz and /readyz; keep it from the public."},
+		{Name: "ORIGINS", Example: "https://id.example.org,https://app.example.org", Users: engine, into: func(v *Values) any { return &v.Origins },
+			Help: "The origins under which people reach the service, separated by commas; the first stands in mails, other hosts are answered 421."},
+		{Name: "PREFIX", Default: "/auth", Example: "/auth", Users: engine, into: func(v *Values) any { return &v.Prefix },
+			Help: "The path below which everything of Ringwall lives."},
+		{Name: "ENVIRONMENT", Default: "production", Example: "staging", Users: deployed, into: func(v *Values) any { return &v.Environment },
+			Help: "The name of this installation; a database and keys of another environment are refused."},
+		{Name: "TLS_CERT", Example: "/etc/ringwall/cert.pem", Users: Serve, into: func(v *Values) any { return &v.TLSCert },
+			Help: "The file of the certificate and its chain, as PEM."},
+		{Name: "TLS_KEY", Example: "/etc/ringwall/key.pem", Users: Serve, into: func(v *Values) any { return &v.TLSKey },
+			Help: "The file of the certificate's key, as PEM, readable by its owner alone."},
+		{Name: "TRUSTED_PROXIES", Example: "127.0.0.1,10.0.0.0/24", Users: Serve, into: func(v *Values) any { return &v.TrustedProxies },
+			Help: "The addresses or networks of the proxies in front, separated by commas; only their TRUSTED_PROXY_HEADER is believed."},
+		{Name: "TRUSTED_PROXY_HEADER", Example: "X-Forwarded-For", Users: Serve, into: func(v *Values) any { return &v.TrustedProxyHeader },
+			Help: "The one header in which these proxies name the client's address."},
+		// #nosec G101 -- an example
+		{Name: "SMTP", Example: "smtp://user:password@mail.example.org:587", Secrecy: Hidden, Users: deployed, into: func(v *Values) any { return &v.SMTP },
+			Help: "The mail server: smtp:// upgrades to TLS before anything is sent, smtps:// is TLS from the start."},
+		{Name: "MAIL_FROM", Example: "Example <login@example.org>", Users: deployed, into: func(v *Values) any { return &v.MailFrom },
+			Help: "The sender of mails."},
+		{Name: "SERVICE_NAME", Example: "Example", Users: engine, into: func(v *Values) any { return &v.ServiceName },
+			Help: "What pages and mails call the service; without it the host of the first origin."},
+	}
+}
+
+// storage is where data and keys lie.
+func storage() []Setting {
+	return []Setting{
+		{Name: "DATA", Default: "ringwall-data", Example: "/var/lib/ringwall", Users: all, into: func(v *Values) any { return &v.Data },
+			Help: "The folder for the database, the master key, the lock and the control socket, for its owner alone."},
+		{Name: "DATABASE", Example: "postgres://ringwall_runtime@db.example.org/ringwall", Secrecy: HiddenPassword, Users: Serve | Migrate | Operate, into: func(v *Values) any { return &v.Database },
+			Help: "The database: sqlite:PATH or postgres://…; without it sqlite in ringwall.db in the data folder."},
+		{Name: "DATABASE_OWNER", Example: "postgres://ringwall_owner@db.example.org/ringwall", Secrecy: HiddenPassword, Users: Migrate, into: func(v *Values) any { return &v.DatabaseOwner },
+			Help: "The same PostgreSQL database as the owner of the tables, for migrate alone."},
+		{Name: "MASTER_KEY", Example: "64 hexadecimal digits", Secrecy: Hidden, Users: deployed, into: func(v *Values) any { return &v.MasterKey },
+			Help: "The key that wraps all others: 32 random bytes as hex or base64; without it the file master.key in the data folder."},
+	}
+}
+
+// rules are the limits on passwords, sessions and attempts.
+func rules() []Setting {
+	return []Setting{
+		{Name: "ARGON2ID", Default: "m=65536,t=3,p=1", Example: "m=131072,t=3,p=1", Users: engine, into: func(v *Values) any { return &v.Argon2id },
+			Help: "The cost of a password hash: memory in KiB, passes, lanes; not less than m=19456,t=2,p=1."},
+		{Name: "PASSWORD_MIN_LENGTH", Default: "15", Example: "16", Users: engine, into: func(v *Values) any { return &v.PasswordMinLength },
+			Help: "The least number of characters in a password, 15 or more."},
+		{Name: "SESSION_IDLE", Default: "30m", Example: "15m", Users: engine, into: func(v *Values) any { return &v.SessionIdle },
+			Help: "Ends a session this long after its last request."},
+		{Name: "SESSION_ABSOLUTE", Default: "12h", Example: "8h", Users: engine, into: func(v *Values) any { return &v.SessionAbsolute },
+			Help: "Ends a session this long after sign-in."},
+		{Name: "SESSION_REMEMBERED", Default: "720h", Example: "168h", Users: engine, into: func(v *Values) any { return &v.SessionRemembered },
+			Help: "Ends a session this long after a sign-in that asked to be remembered."},
+		{Name: "SESSION_MAX", Default: "20", Example: "5", Users: engine, into: func(v *Values) any { return &v.SessionMax },
+			Help: "How many sessions a person may have; one more ends the least recently used."},
+		{Name: "SESSION_CACHE", Default: "256MiB", Example: "64MiB", Users: servers, into: func(v *Values) any { return &v.SessionCacheBytes },
+			Help: "The memory for the mirror of sessions (SQLite)."},
+		{Name: "LIMIT_ACCOUNT", Default: "5/5m", Example: "5/5m", Users: servers, into: func(v *Values) any { return &v.LimitAccount },
+			Help: "The failed attempts an account may have in a time before it must wait; this form knows the default alone, and cannot be switched off."},
+		{Name: "LOG_LEVEL", Default: "info", Example: "warn", Users: servers, into: func(v *Values) any { return &v.LogLevel },
+			Help: "The least level to log: debug, info, warn or error; debug is refused in production."},
+	}
+}

@@ -1,0 +1,9 @@
+-- +goose Up
+CREATE TABLE ringwall_outbox (
+	id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+	sealed BLOB NOT NULL,
+	attempts BIGINT NOT NULL,
+	next_micros BIGINT NOT NULL,
+	created_micros BIGINT NOT NULL
+);
+CREATE INDEX ringwall_outbox_next ON ringwall_outbox (next_micros, id);

@@ -1,0 +1,93 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/ringwall/ringwall/sqlsafe"
+)
+
+const (
+	purgeBatch = 500
+	// Last-seen times are stored up to a minute late: a session that seems to have timed out may have been used since.
+	purgeGrace = 2 * time.Minute
+)
+
+var (
+	purgeSignups = sqlsafe.New(`
+		DELETE FROM ringwall_signups
+		WHERE id IN (SELECT id FROM ringwall_signups WHERE expires_micros <= $1 LIMIT 500)`)
+	purgeResets = sqlsafe.New(`
+		DELETE FROM ringwall_resets
+		WHERE id IN (SELECT id FROM ringwall_resets WHERE expires_micros <= $1 LIMIT 500)`)
+	purgeDevices = sqlsafe.New(`
+		DELETE FROM ringwall_devices
+		WHERE (user_id, id) IN (SELECT user_id, id FROM ringwall_devices WHERE expires_micros <= $1 LIMIT 500)`)
+	purgeAttempts = sqlsafe.New(`
+		DELETE FROM ringwall_attempts
+		WHERE key IN (SELECT key FROM ringwall_attempts WHERE expires_micros <= $1 LIMIT 500)`)
+	endedSessions = sqlsafe.New(`
+		SELECT id FROM ringwall_sessions
+		WHERE expires_micros <= $1 OR last_seen_micros + idle_micros <= $1
+		LIMIT 500`)
+	purgeSession = sqlsafe.New(`
+		DELETE FROM ringwall_sessions
+		WHERE id = $1 AND (expires_micros <= $2 OR last_seen_micros + idle_micros <= $2)
+		RETURNING token_hash`)
+)
+
+// Purge deletes what has expired: sign-ups, resets, devices, attempt counters and sessions that timed out two minutes ago. It works in
+// batches, so that others have their turn between them, and returns how many rows went.
+func (s *Store) Purge(ctx context.Context, nowMicros int64) (int, error) {
+	total := 0
+	for _, q := range []sqlsafe.Statement{purgeSignups, purgeResets, purgeDevices, purgeAttempts} {
+		for {
+			gone := 0
+			err := s.write(ctx, func(ctx context.Context, t *turn) error {
+				n, err := t.exec(ctx, q.With(nowMicros))
+				gone = int(n)
+				return err
+			})
+			if err != nil {
+				return total, err
+			}
+			total += gone
+			if gone < purgeBatch {
+				break
+			}
+		}
+	}
+	gone, err := s.purgeSessions(ctx, nowMicros-purgeGrace.Microseconds())
+	return total + gone, err
+}
+
+// purgeSessions looks for them with a reader, which is in nobody's way however many there are.
+func (s *Store) purgeSessions(ctx context.Context, nowMicros int64) (int, error) {
+	total := 0
+	for {
+		ids, err := many(ctx, s.q, scanID, endedSessions.With(nowMicros))
+		if err != nil || len(ids) == 0 {
+			return total, err
+		}
+		gone := 0
+		err = s.write(ctx, func(ctx context.Context, t *turn) error {
+			gone = 0
+			for _, id := range ids {
+				ended, err := many(ctx, t, scanHash, purgeSession.With(key(id), nowMicros))
+				if err != nil {
+					return err
+				}
+				t.hashes = append(t.hashes, ended...)
+				gone += len(ended)
+			}
+			return nil
+		})
+		if err != nil {
+			return total, err
+		}
+		total += gone
+		if len(ids) < purgeBatch || gone == 0 {
+			return total, nil
+		}
+	}
+}

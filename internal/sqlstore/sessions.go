@@ -1,0 +1,189 @@
+package sqlstore
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+
+	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/sessions"
+	"github.com/ringwall/ringwall/sqlsafe"
+)
+
+var (
+	sessionByHash = sqlsafe.New(`
+		SELECT s.id, s.user_id, s.device_id, s.token_hash, s.created_micros, s.last_seen_micros, s.expires_micros, s.idle_micros,
+			s.fresh_micros, s.remembered, s.bearer, s.address, s.user_agent,
+			u.email, u.display_name, u.locked_micros,
+			COALESCE((SELECT string_agg(role, ',') FROM ringwall_roles WHERE user_id = u.id), '')
+		FROM ringwall_sessions AS s
+		JOIN ringwall_users AS u ON u.id = s.user_id
+		WHERE s.token_hash = $1`)
+	ownSessions = sqlsafe.Owned(`
+		SELECT id, user_id, device_id, token_hash, created_micros, last_seen_micros, expires_micros, idle_micros,
+			fresh_micros, remembered, bearer, address, user_agent
+		FROM ringwall_sessions
+		WHERE user_id = $1
+		ORDER BY last_seen_micros DESC, id
+		LIMIT 100`)
+	// For operators, who know a session by its id alone.
+	sessionOwner  = sqlsafe.New(`SELECT user_id FROM ringwall_sessions WHERE id = $1`)
+	insertSession = sqlsafe.Owned(`
+		INSERT INTO ringwall_sessions (user_id, id, device_id, token_hash, created_micros, last_seen_micros, expires_micros, idle_micros,
+			fresh_micros, remembered, bearer, address, user_agent)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`)
+	endSession = sqlsafe.Owned(`
+		DELETE FROM ringwall_sessions
+		WHERE user_id = $1 AND id = $2
+		RETURNING token_hash`)
+	endSessions = sqlsafe.Owned(`
+		DELETE FROM ringwall_sessions
+		WHERE user_id = $1 AND id <> $2
+		RETURNING token_hash`)
+	staleSessions = sqlsafe.Owned(`
+		UPDATE ringwall_sessions
+		SET fresh_micros = 0
+		WHERE user_id = $1 AND fresh_micros <> 0
+		RETURNING token_hash`)
+	touchSession = sqlsafe.New(`
+		UPDATE ringwall_sessions
+		SET last_seen_micros = $2
+		WHERE id = $1 AND last_seen_micros < $2`)
+)
+
+var errOwner = errors.New("sqlstore: a session of somebody else")
+
+// SessionByHash reads a session and its owner in one statement; see [sessions.Store].
+func (s *Store) SessionByHash(ctx context.Context, hash sessions.Hash) (sessions.Session, sessions.Person, error) {
+	var (
+		found  sessions.Session
+		person sessions.Person
+		locked int64
+		roles  string
+	)
+	read := func(row scanner) error {
+		return row.Scan(append(sessionColumns(&found), &person.Email, &person.DisplayName, &locked, &roles)...)
+	}
+	var err error
+	if s.byHash != nil {
+		err = read(s.byHash.QueryRow(ctx, hash[:]))
+	} else {
+		_, err = one(ctx, s.q, func(row scanner) (struct{}, error) { return struct{}{}, read(row) }, sessionByHash.With(hash[:]))
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return sessions.Session{}, sessions.Person{}, sessions.ErrMissing
+	}
+	if err != nil {
+		return sessions.Session{}, sessions.Person{}, fault(err)
+	}
+	person.ID, person.Locked, person.Roles = found.User, locked != 0, splitRoles(roles)
+	return found, person, nil
+}
+
+func sessionColumns(s *sessions.Session) []any {
+	return []any{&s.ID, &s.User, &s.Device, hashColumn{&s.TokenHash}, &s.CreatedMicros, &s.LastSeenMicros, &s.ExpiresMicros,
+		&s.IdleMicros, &s.FreshMicros, &s.Remembered, &s.Bearer, &s.Address, &s.UserAgent}
+}
+
+func scanSession(row scanner) (s sessions.Session, err error) {
+	return s, row.Scan(sessionColumns(&s)...)
+}
+
+// hashColumn reads a hash.
+type hashColumn struct{ hash *sessions.Hash }
+
+// Scan takes exactly thirty-two bytes.
+func (h hashColumn) Scan(from any) error {
+	raw, ok := from.([]byte)
+	if !ok || len(raw) != len(h.hash) {
+		return errors.New("sqlstore: not a token hash")
+	}
+	copy(h.hash[:], raw)
+	return nil
+}
+
+func scanHash(row scanner) (hash sessions.Hash, err error) { return hash, row.Scan(hashColumn{&hash}) }
+
+// TouchSessions moves last-seen times forward; see [sessions.Store]. Sessions are taken in the order of their ids, so
+// that two nodes cannot wait for each other.
+func (s *Store) TouchSessions(ctx context.Context, touches []sessions.Touch) error {
+	touches = slices.Clone(touches)
+	slices.SortFunc(touches, func(a, b sessions.Touch) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	for batch := range slices.Chunk(touches, 500) {
+		err := s.write(ctx, func(ctx context.Context, t *turn) error {
+			for _, touch := range batch {
+				if _, err := t.exec(ctx, touchSession.With(key(touch.ID), touch.LastSeenMicros)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r reader) Sessions(ctx context.Context, owner identity.Subject) ([]sessions.Session, error) {
+	return many(ctx, r.q, scanSession, ownSessions.For(owner))
+}
+
+func (r reader) SessionOwner(ctx context.Context, id identity.ID) (identity.ID, error) {
+	return missing(one(ctx, r.q, scanID, sessionOwner.With(key(id))))
+}
+
+func (c *change) InsertSession(ctx context.Context, s sessions.Session) error {
+	c.turn.hashes = append(c.turn.hashes, s.TokenHash)
+	_, err := c.turn.exec(ctx, insertSession.For(identity.SubjectOf(s.User), key(s.ID), ref(s.Device), s.TokenHash[:], s.CreatedMicros, s.LastSeenMicros,
+		s.ExpiresMicros, s.IdleMicros, s.FreshMicros, s.Remembered, s.Bearer, clean(s.Address), clean(s.UserAgent)))
+	return err
+}
+
+func (c *change) RotateSession(ctx context.Context, owner identity.Subject, id identity.ID, replacement sessions.Session) (bool, error) {
+	if replacement.User != owner.ID() {
+		return false, errOwner
+	}
+	if there, err := c.EndSession(ctx, owner, id); err != nil || !there {
+		return false, err
+	}
+	return true, c.InsertSession(ctx, replacement)
+}
+
+func (c *change) EndSession(ctx context.Context, owner identity.Subject, id identity.ID) (bool, error) {
+	n, err := c.end(ctx, endSession.For(owner, key(id)))
+	return n == 1, err
+}
+
+// hold makes other changes about a person wait, so that no sign-in slips in between what this one reads and what it ends.
+func (c *change) hold(ctx context.Context, owner identity.Subject) error {
+	if !c.lock {
+		return nil
+	}
+	_, err := many(ctx, c.turn, scanID, lockUserByID.With(key(owner.ID())))
+	return err
+}
+
+func (c *change) EndSessions(ctx context.Context, owner identity.Subject, except identity.ID) (int, error) {
+	if err := c.hold(ctx, owner); err != nil {
+		return 0, err
+	}
+	return c.end(ctx, endSessions.For(owner, key(except)))
+}
+
+func (c *change) StaleSessions(ctx context.Context, owner identity.Subject) error {
+	if err := c.hold(ctx, owner); err != nil {
+		return err
+	}
+	_, err := c.end(ctx, staleSessions.For(owner))
+	return err
+}
+
+// end runs a statement that returns the hashes of sessions that are no longer true.
+func (c *change) end(ctx context.Context, q sqlsafe.Query) (int, error) {
+	ended, err := many(ctx, c.turn, scanHash, q)
+	c.turn.hashes = append(c.turn.hashes, ended...)
+	return len(ended), err
+}

@@ -1,0 +1,174 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/ringwall/ringwall/internal/account"
+	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/sqlsafe"
+)
+
+// reader answers the reads of [account.Reader], from the pool or inside of a transaction.
+type reader struct {
+	q    querier
+	now  func() time.Time
+	lock bool // a person who is read stays as they are until the transaction ends
+}
+
+var (
+	userByID = sqlsafe.New(`
+		SELECT id, email, email_canonical, display_name, password, password_changed_micros, created_micros, locked_micros, lock_reason,
+			COALESCE((SELECT string_agg(role, ',') FROM ringwall_roles WHERE user_id = u.id), '')
+		FROM ringwall_users AS u
+		WHERE id = $1`)
+	userByEmail = sqlsafe.New(`
+		SELECT id, email, email_canonical, display_name, password, password_changed_micros, created_micros, locked_micros, lock_reason,
+			COALESCE((SELECT string_agg(role, ',') FROM ringwall_roles WHERE user_id = u.id), '')
+		FROM ringwall_users AS u
+		WHERE email_canonical = $1`)
+	users = sqlsafe.List(`
+		SELECT id, email, email_canonical, display_name, NULL, password_changed_micros, created_micros, locked_micros, lock_reason,
+			COALESCE((SELECT string_agg(role, ',') FROM ringwall_roles WHERE user_id = u.id), '')
+		FROM ringwall_users AS u
+		WHERE TRUE`).OrderBy(`id`)
+	// PostgreSQL only: on SQLite a transaction that writes is alone anyway.
+	lockUserByID    = sqlsafe.New(`SELECT id FROM ringwall_users WHERE id = $1 FOR NO KEY UPDATE`)
+	lockUserByEmail = sqlsafe.New(`SELECT id FROM ringwall_users WHERE email_canonical = $1 FOR NO KEY UPDATE`)
+
+	insertUser = sqlsafe.New(`
+		INSERT INTO ringwall_users (id, email, email_canonical, display_name, password, password_changed_micros, created_micros, locked_micros, lock_reason)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		ON CONFLICT (email_canonical) DO NOTHING`)
+	setPassword = sqlsafe.New(`
+		UPDATE ringwall_users
+		SET password = $2, password_changed_micros = $3
+		WHERE id = $1`)
+	setLock = sqlsafe.New(`
+		UPDATE ringwall_users
+		SET locked_micros = $2, lock_reason = $3
+		WHERE id = $1`)
+	grantRole = sqlsafe.New(`
+		INSERT INTO ringwall_roles (user_id, role)
+		SELECT id, $2 FROM ringwall_users WHERE id = $1
+		ON CONFLICT (user_id, role) DO NOTHING`)
+	revokeRole = sqlsafe.New(`DELETE FROM ringwall_roles WHERE user_id = $1 AND role = $2`)
+)
+
+func (r reader) UserByID(ctx context.Context, id identity.ID) (account.User, error) {
+	if r.lock {
+		if _, err := many(ctx, r.q, scanID, lockUserByID.With(key(id))); err != nil {
+			return account.User{}, err
+		}
+	}
+	return missing(one(ctx, r.q, scanUser, userByID.With(key(id))))
+}
+
+func (r reader) UserByEmail(ctx context.Context, canonical string) (account.User, error) {
+	if !storable(canonical) {
+		return account.User{}, account.ErrMissing
+	}
+	if r.lock {
+		if _, err := many(ctx, r.q, scanID, lockUserByEmail.With(canonical)); err != nil {
+			return account.User{}, err
+		}
+	}
+	return missing(one(ctx, r.q, scanUser, userByEmail.With(canonical)))
+}
+
+func (r reader) Users(ctx context.Context, after identity.ID, limit int) ([]account.User, error) {
+	return many(ctx, r.q, scanUser, users.And(`id > ?`, key(after)).Limit(limit))
+}
+
+func scanUser(s scanner) (u account.User, err error) {
+	var roles string
+	err = s.Scan(&u.ID, &u.Email, &u.EmailCanonical, &u.DisplayName, &u.Password, &u.PasswordChangedMicros, &u.CreatedMicros,
+		&u.LockedMicros, &u.LockReason, &roles)
+	u.Roles = splitRoles(roles)
+	return u, err
+}
+
+// splitRoles sorts by bytes, whatever order the database believes in.
+func splitRoles(joined string) []string {
+	if joined == "" {
+		return nil
+	}
+	roles := strings.Split(joined, ",")
+	slices.Sort(roles)
+	return roles
+}
+
+func (c *change) InsertUser(ctx context.Context, user account.User) error {
+	n, err := c.turn.exec(ctx, insertUser.With(key(user.ID), clean(user.Email), clean(user.EmailCanonical), clean(user.DisplayName), blob(user.Password),
+		user.PasswordChangedMicros, user.CreatedMicros, user.LockedMicros, clean(user.LockReason)))
+	if err == nil && n == 0 {
+		return account.ErrTaken
+	}
+	c.turn.users = append(c.turn.users, user.ID)
+	return err
+}
+
+func (c *change) SetPassword(ctx context.Context, user identity.ID, sealed []byte, nowMicros int64) error {
+	return c.toUser(ctx, user, setPassword.With(key(user), blob(sealed), nowMicros))
+}
+
+func (c *change) SetLock(ctx context.Context, user identity.ID, lockedMicros int64, reason string) error {
+	return c.toUser(ctx, user, setLock.With(key(user), lockedMicros, clean(reason)))
+}
+
+// toUser runs a statement that changes a person, who must exist.
+func (c *change) toUser(ctx context.Context, user identity.ID, q sqlsafe.Query) error {
+	n, err := c.turn.exec(ctx, q)
+	if err == nil && n == 0 {
+		return account.ErrMissing
+	}
+	c.turn.users = append(c.turn.users, user)
+	return err
+}
+
+var errRole = errors.New("sqlstore: a role is 1 to 64 of a-z, 0-9 and -_.:")
+
+func (c *change) Grant(ctx context.Context, user identity.ID, role string) error {
+	if strings.Trim(role, "abcdefghijklmnopqrstuvwxyz0123456789-_.:") != "" || role == "" || len(role) > 64 {
+		return errRole
+	}
+	if _, err := c.UserByID(ctx, user); err != nil {
+		return err
+	}
+	c.turn.users = append(c.turn.users, user)
+	_, err := c.turn.exec(ctx, grantRole.With(key(user), role))
+	return err
+}
+
+func (c *change) Revoke(ctx context.Context, user identity.ID, role string) error {
+	if !storable(role) {
+		return nil
+	}
+	c.turn.users = append(c.turn.users, user)
+	_, err := c.turn.exec(ctx, revokeRole.With(key(user), role))
+	return err
+}
+
+// missing is the account's word for no row.
+func missing[T any](found T, err error) (T, error) {
+	if errors.Is(err, sql.ErrNoRows) {
+		return found, account.ErrMissing
+	}
+	return found, err
+}
+
+// storable reports whether both engines can hold the text: PostgreSQL takes neither NUL nor broken UTF-8.
+func storable(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
+
+// clean makes a text storable.
+func clean(text string) string {
+	if storable(text) {
+		return text
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+}
