@@ -1,0 +1,156 @@
+package mail
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/ringwall/ringwall/internal/identity"
+)
+
+// detail is one line about the request behind a mail.
+type detail struct{ Name, Value string }
+
+// letter is what the two layouts print. Everything in it is plain text.
+type letter struct {
+	Lang, Subject, Greeting string
+	Intro, List             []string
+	Act, Link, LinkUntil    string
+	CodeIntro, Code         string
+	CodeUntil, CodeKeep     string
+	DetailsTitle            string
+	Details                 []detail
+	NotYou                  string
+	NotYouFirst             bool // the one act is for those who say "that was not me"
+	Footer, Origin          string
+}
+
+// Compose writes a mail. Lang is a language tag such as "de-AT"; one without a catalogue means English. Each call makes
+// a new id. A kind that is none makes a message without a subject, which no Sender takes.
+func Compose(kind Kind, lang string, data Data) Message {
+	h := theHouse()
+	lang = h.language(lang)
+	c := composer{words: h.words[lang], data: data, service: oneLine(data.Service, 80)}
+	if c.service == "" {
+		if origin, err := url.Parse(data.Origin); err == nil {
+			c.service = origin.Host
+		}
+	}
+	c.letter.Lang = lang
+	if !c.write(kind) {
+		return Message{ID: identity.NewID(), To: data.To}
+	}
+	c.frame(kind)
+
+	var text, html strings.Builder
+	if err := h.text.Execute(&text, c.letter); err != nil { // cannot happen: the writer takes all, and tests print every branch
+		panic("mail: text layout: " + err.Error())
+	}
+	if err := h.html.Execute(&html, c.letter); err != nil {
+		panic("mail: html layout: " + err.Error())
+	}
+	return Message{ID: identity.NewID(), To: data.To, Subject: c.letter.Subject, Text: text.String(), HTML: html.String()}
+}
+
+type composer struct {
+	words   words
+	data    Data
+	service string
+	letter  letter
+}
+
+func (c *composer) say(key string, pairs ...string) string {
+	return c.words.say(key, append(pairs, "{service}", c.service)...)
+}
+
+// write says what the mail is about. Keys stand here in full: a test looks for each of them.
+func (c *composer) write(kind Kind) bool {
+	l := &c.letter
+	switch kind {
+	case ConfirmSignup:
+		l.Subject, l.Act, l.NotYou = c.say("confirm.subject"), c.say("confirm.act"), c.say("confirm.not_you")
+		l.Intro = []string{c.say("confirm.intro")}
+		l.Code, l.CodeIntro = grouped(c.data.Code), c.say("confirm.code")
+	case AlreadyRegistered:
+		l.Subject, l.Act, l.NotYou = c.say("registered.subject"), c.say("registered.act"), c.say("registered.not_you")
+		l.Intro = []string{c.say("registered.intro"), c.say("registered.hint")}
+	case ResetPassword:
+		l.Subject, l.Act, l.NotYou = c.say("reset.subject"), c.say("reset.act"), c.say("reset.not_you")
+		l.Intro = []string{c.say("reset.intro")}
+	case PasswordChanged:
+		l.Subject, l.Act, l.NotYou = c.say("changed.subject"), c.say("changed.act"), c.say("changed.not_you")
+		l.Intro, l.NotYouFirst = []string{c.say("changed.intro")}, true
+	case SessionsEnded:
+		c.sessionsEnded()
+	case AccountLocked:
+		c.accountLocked()
+	case AccountCreated:
+		l.Subject, l.Act, l.NotYou = c.say("created.subject"), c.say("created.act"), c.say("created.not_you")
+		l.Intro = []string{c.say("created.intro")}
+	default:
+		return false
+	}
+	return true
+}
+
+func (c *composer) sessionsEnded() {
+	l := &c.letter
+	l.Act, l.NotYou, l.NotYouFirst = c.say("ended.act"), c.say("ended.not_you"), true
+	if n := len(c.data.Ended); n > 1 {
+		l.Subject = c.say("ended.subject.other", "{count}", strconv.Itoa(n))
+		l.Intro = []string{c.say("ended.intro.other")}
+	} else {
+		l.Subject = c.say("ended.subject.one")
+		l.Intro = []string{c.say("ended.intro.one")}
+	}
+	const shown = 20 // more cannot end at one sign-in; whoever passes more gets a short mail all the same
+	for _, device := range c.data.Ended[:min(len(c.data.Ended), shown)] {
+		if device = fromStranger(device); device == "" {
+			device = c.say("ended.unknown")
+		}
+		l.List = append(l.List, device)
+	}
+}
+
+func (c *composer) accountLocked() {
+	l := &c.letter
+	l.Subject, l.NotYouFirst = c.say("locked.subject"), true
+	if c.data.Until.IsZero() {
+		l.Intro, l.NotYou = []string{c.say("locked.intro")}, c.say("locked.not_you")
+		c.data.Link = "" // a new password would not unlock it
+		return
+	}
+	l.Intro = []string{c.say("locked.intro.until", "{time}", c.words.at(c.data.Until))}
+	l.NotYou, l.Act = c.say("locked.not_you.until"), c.say("locked.act")
+}
+
+// frame adds what every mail has.
+func (c *composer) frame(kind Kind) {
+	l, d := &c.letter, c.data
+	l.Greeting = c.say("greeting")
+	strangersMail := kind == ConfirmSignup || kind == AlreadyRegistered // nobody has proved that the name belongs to the address
+	if name := fromStranger(d.DisplayName); name != "" && !strangersMail {
+		l.Greeting = c.say("greeting.name", "{name}", name)
+	}
+	l.Link = ownLink(d.Link, d.Origin)
+	oneUse := kind == ConfirmSignup || kind == ResetPassword || kind == AccountCreated // the others lead to a page
+	if oneUse && !d.LinkExpires.IsZero() {
+		l.LinkUntil = c.say("link.until", "{time}", c.words.at(d.LinkExpires))
+	}
+	if !d.CodeExpires.IsZero() {
+		l.CodeUntil = c.say("code.until", "{time}", c.words.at(d.CodeExpires))
+	}
+	l.CodeKeep = c.say("code.keep")
+	l.DetailsTitle = c.say("details")
+	if !d.When.IsZero() {
+		l.Details = append(l.Details, detail{c.say("details.when"), c.words.at(d.When)})
+	}
+	if address := oneLine(d.Address, 60); address != "" {
+		l.Details = append(l.Details, detail{c.say("details.address"), address})
+	}
+	if device := fromStranger(d.Device); device != "" {
+		l.Details = append(l.Details, detail{c.say("details.device"), device})
+	}
+	l.Footer = c.say("footer")
+	l.Origin = oneLine(d.Origin, 200)
+}
