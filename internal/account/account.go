@@ -1,0 +1,307 @@
+// Package account holds the rules of people: how an address becomes an account, how its owner signs in, changes and
+// recovers the password, sees and ends sign-ins, and what an operator may do. It knows no HTTP and no SQL.
+//
+// Every method takes the [identity.Actor] who asks. Every change is one [Store.Change]: the rows, the mail and the
+// audit event together, or nothing. What a stranger asks for answers alike whether an account exists or not, does the
+// same work, and counts against the same limits.
+//
+// The order of every proof is the same: count the try, read, hash, compare, change. Counting comes first, so parallel
+// tries cannot pass the limit, and before hashing, so that it also bounds the work.
+package account
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ringwall/ringwall/input"
+	"github.com/ringwall/ringwall/internal/audit"
+	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/mail"
+	"github.com/ringwall/ringwall/internal/problem"
+	"github.com/ringwall/ringwall/internal/secret"
+	"github.com/ringwall/ringwall/internal/sessions"
+	"github.com/ringwall/ringwall/password"
+)
+
+// Lifetimes of what is mailed (D18, D22, C052) and of the known device (D02).
+const (
+	signupLife  = 24 * time.Hour
+	codeLife    = 10 * time.Minute
+	codeTries   = 5
+	resetLife   = time.Hour
+	welcomeLife = 24 * time.Hour
+	deviceLife  = 400 * 24 * time.Hour
+)
+
+// Config is what a Service needs; every field is required.
+type Config struct {
+	Store    Store
+	Keys     *secret.Keyring
+	Hasher   *password.Hasher
+	Policy   password.Policy
+	Engine   *sessions.Manager
+	Refusals *audit.Refusals
+	Attempts AttemptPolicy // D05, D25
+	Origin   string        // the canonical origin, for links
+	Prefix   string
+	Name     string // of the service, for mails and the password rules
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// Service is the rules of people. It is safe for concurrent use.
+type Service struct {
+	Config
+	known sync.Map // people with a sign-in from a known device under way
+}
+
+// New makes a Service.
+func New(c Config) *Service { return &Service{Config: c} }
+
+// enterKnown gives somebody the place of a known device in the hash queue, one at a time: an account of one's own must not
+// buy the places of everybody else. Leave gives it back.
+func (s *Service) enterKnown(user identity.ID, known bool) (granted bool, leave func()) {
+	if !known {
+		return false, func() {}
+	}
+	if _, taken := s.known.LoadOrStore(user, true); taken {
+		return false, func() {}
+	}
+	return true, func() { s.known.Delete(user) }
+}
+
+// What callers are told. One text for every reason a sign-in can fail (D17).
+var (
+	errLogin    = problem.New(problem.Unauthenticated, "login-failed", "Wrong address or password, or the address is not confirmed yet.")
+	errLink     = problem.New(problem.Invalid, "link-invalid", "This link or code does not work any more. Ask for a new one.")
+	errPassword = problem.New(problem.Forbidden, "password-required", "Enter the password that was chosen at sign-up.")
+	errWrong    = problem.New(problem.Unauthenticated, "login-failed", "The password is wrong.")
+	errNotFound = problem.New(problem.Missing, "not-found", "There is nothing here that you may see.")
+	errSignIn   = problem.New(problem.Unauthenticated, "unauthenticated", "Sign in first.")
+)
+
+// Pending is what a page may say about the holder of a link.
+type Pending struct {
+	Email         string
+	NeedsPassword bool
+}
+
+// tryOf is a counted try.
+type tryOf struct {
+	key   []byte
+	count int // in the window, this one included
+}
+
+// reserve counts one try against what its parts name, before any work is done for it.
+func (s *Service) reserve(ctx context.Context, by identity.Actor, user identity.ID, what string, parts ...string) (tryOf, error) {
+	try, attempt, err := s.count(ctx, s.Attempts, what, parts...)
+	if err != nil || attempt.Admitted {
+		return try, err
+	}
+	event := audit.Event{Name: audit.LoginFailMax, User: user, Reason: what}
+	if attempt.FirstRefused {
+		event = audit.Event{Name: audit.LoginLock, User: user, Reason: "maxretries"}
+	}
+	s.Refusals.Count(ctx, by, event)
+	return try, problem.New(problem.TooMany, "too-many-requests",
+		"Too many attempts. Wait a few minutes. If the password is forgotten, it can be reset meanwhile.").After(s.coarse(attempt))
+}
+
+func (s *Service) count(ctx context.Context, policy AttemptPolicy, what string, parts ...string) (tryOf, Attempt, error) {
+	raw := [][]byte{[]byte(what)}
+	for _, p := range parts {
+		raw = append(raw, []byte(p))
+	}
+	key := s.Keys.MAC(secret.Attempts, raw...)
+	attempt, err := s.Store.Reserve(ctx, key, policy, s.Now().UnixMicro())
+	return tryOf{key, attempt.Count}, attempt, err
+}
+
+// mailsAnHour is how many mails strangers everywhere may cause to one address. Beyond it nothing is sent, and nothing is said.
+var mailsAnHour = AttemptPolicy{Max: 20, WindowMicros: time.Hour.Microseconds(), LockMicros: time.Hour.Microseconds(), MaxMicros: time.Hour.Microseconds()}
+
+// reserveMail counts a request that mails something to an address. It is refused for one network at a time, so that a
+// stranger elsewhere cannot close the way for the owner. Quiet says that the address has had its mails of this hour.
+func (s *Service) reserveMail(ctx context.Context, by identity.Actor, what, address string) (quiet bool, err error) {
+	_, attempt, err := s.count(ctx, s.Attempts, what, address, network(by))
+	if err != nil {
+		return false, err
+	}
+	if !attempt.Admitted {
+		s.Refusals.Count(ctx, by, audit.Event{Name: audit.RateLimitExceeded, Reason: what})
+		return false, problem.New(problem.TooMany, "too-many-requests", "Too many mails were asked for. Wait a few minutes, and look into the folder for spam meanwhile.").After(s.coarse(attempt))
+	}
+	_, attempt, err = s.count(ctx, mailsAnHour, what+" from everywhere", address)
+	return !attempt.Admitted, err
+}
+
+// network is where a request comes from, as far as limits tell places apart.
+func network(by identity.Actor) string {
+	if address := by.Request().Address; address.IsValid() {
+		return input.Network(address).String()
+	}
+	return ""
+}
+
+// giveBack takes a try back that was not made, or that was right. Whoever hung up meanwhile gets it back too.
+func (s *Service) giveBack(ctx context.Context, try tryOf) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := s.Store.GiveBack(ctx, try.key, s.Now().UnixMicro()); err != nil {
+		s.Log.WarnContext(ctx, "a try that was not made stays counted", "error", err)
+	}
+}
+
+// coarse is how long to wait, in whole minutes, so that it tells little about the counter (C105).
+func (s *Service) coarse(attempt Attempt) time.Duration {
+	wait := time.UnixMicro(attempt.RetryMicros).Sub(s.Now())
+	return max(wait+time.Minute-1, time.Minute).Truncate(time.Minute)
+}
+
+// hashing turns the errors of the hash queue into what callers are told.
+func hashing(err error) error {
+	if busy, ok := errors.AsType[*password.Busy](err); ok {
+		return problem.New(problem.Unavailable, "busy", "Many people are signing in right now. Try again in a moment.").After(busy.RetryAfter)
+	}
+	return err
+}
+
+// checkPassword holds a new password against the rules.
+func (s *Service) checkPassword(chosen string, about ...string) error {
+	err := s.Policy.Check(chosen, append(about, s.Name)...)
+	if weak, ok := errors.AsType[*password.Weak](err); ok {
+		return problem.New(problem.Invalid, "password-weak", weak.Detail).
+			With(problem.Field{Name: "password", Code: weak.Code, Detail: weak.Detail})
+	}
+	return err
+}
+
+// canonical is the key of an address. What is no address has a key too, so that it is counted and refused like an unknown one.
+func canonical(typed string) (key string) {
+	if address, err := input.ParseEmail(typed); err == nil {
+		return address.Key()
+	}
+	return "!" + strings.ToLower(typed[:min(len(typed), 254)])
+}
+
+// readPerson reads an address and a name as somebody typed them, and names the field that is wrong.
+func readPerson(typedAddress, typedName string) (address input.Email, name string, err error) {
+	address, err = input.ParseEmail(typedAddress)
+	if err != nil {
+		return address, "", wrongField("email", err)
+	}
+	parsed, err := input.ParseDisplayName(typedName)
+	if err != nil {
+		return address, "", wrongField("display_name", err)
+	}
+	return address, string(parsed), nil
+}
+
+func wrongField(field string, err error) error {
+	fault, ok := errors.AsType[*input.Fault](err)
+	if !ok {
+		return err
+	}
+	return problem.New(problem.Invalid, "invalid", fault.Detail).With(problem.Field{Name: field, Code: fault.Code, Detail: fault.Detail})
+}
+
+// link is an address of ours with a token, under the canonical origin and never the request's.
+func (s *Service) link(page, token string) string {
+	return s.Origin + s.Prefix + "/" + page + "?token=" + url.QueryEscape(token)
+}
+
+// mailData is what every mail tells of the request that caused it.
+func (s *Service) mailData(by identity.Actor, to, name string) mail.Data {
+	from := by.Request()
+	d := mail.Data{To: to, DisplayName: name, Origin: s.Origin, Service: s.Name, When: s.Now()}
+	if from.UserAgent != "" {
+		d.Device = sessions.DeviceLabel(from.UserAgent)
+	}
+	if from.Address.IsValid() {
+		d.Address = from.Address.String()
+	}
+	return d
+}
+
+func (s *Service) mac(purpose secret.Purpose, text string) []byte {
+	return s.Keys.MAC(purpose, []byte(text))
+}
+
+// newToken is 32 random bytes for a link or a cookie.
+func newToken() string {
+	var raw [32]byte
+	_, _ = rand.Read(raw[:]) // never fails: the process ends instead (crypto/rand)
+	return base64.RawURLEncoding.EncodeToString(raw[:])
+}
+
+const codeAlphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789" // 32 letters: no I, O, 0, 1
+
+// newCode is eight characters of 32: forty bits.
+func newCode() string {
+	var raw [8]byte
+	_, _ = rand.Read(raw[:])
+	for i, b := range raw {
+		raw[i] = codeAlphabet[b%32]
+	}
+	return string(raw[:])
+}
+
+// readCode undoes how people type a code: in lower case, grouped by spaces or hyphens.
+func readCode(typed string) string {
+	return strings.NewReplacer(" ", "", "-", "").Replace(strings.ToUpper(typed))
+}
+
+// The known device (D05): a random id, signed, so that nobody can present one that was not made here.
+
+func (s *Service) deviceCookie(id identity.ID) secret.Text {
+	return secret.NewText(hex.EncodeToString(id[:]) + "." + hex.EncodeToString(s.Keys.MAC(secret.Devices, id[:])))
+}
+
+// device reads the cookie, or makes a new device if there is none or it was tampered with.
+func (s *Service) device(cookie string) identity.ID {
+	id, mac, ok := strings.Cut(cookie, ".")
+	if raw, err := hex.DecodeString(id); ok && err == nil && len(raw) == 16 {
+		if sent, err := hex.DecodeString(mac); err == nil && hmac.Equal(sent, s.Keys.MAC(secret.Devices, raw)) {
+			return identity.ID(raw)
+		}
+	}
+	return identity.NewRandomID()
+}
+
+func (s *Service) sealPassword(row identity.ID, phc string) []byte {
+	return s.Keys.Seal(secret.Passwords, row.String(), []byte(phc))
+}
+
+func (s *Service) openPassword(ctx context.Context, by identity.Actor, row identity.ID, sealed []byte) (string, error) {
+	if len(sealed) == 0 {
+		return "", nil // made by an operator, no password chosen yet
+	}
+	phc, err := s.Keys.Open(secret.Passwords, row.String(), sealed)
+	if err != nil {
+		s.Refusals.Count(ctx, by, audit.Event{Name: audit.CryptDecryptFail, User: row, Reason: "password"})
+	}
+	return string(phc), err
+}
+
+// verify checks a password in the queue. An empty phc costs the same and is never right. A try that the queue did not
+// take was none.
+func (s *Service) verify(ctx context.Context, try tryOf, known bool, phc, typed string) (ok, rehash bool, err error) {
+	if phc == "" {
+		err = s.Hasher.VerifyNobody(ctx, password.SignIn, known, typed)
+	} else {
+		ok, rehash, err = s.Hasher.Verify(ctx, password.SignIn, known, phc, typed)
+	}
+	if err != nil {
+		s.giveBack(ctx, try)
+	}
+	return ok, rehash, hashing(err)
+}

@@ -1,0 +1,193 @@
+package account
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ringwall/ringwall/internal/audit"
+	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/mail"
+	"github.com/ringwall/ringwall/internal/secret"
+	"github.com/ringwall/ringwall/internal/sessions"
+	"github.com/ringwall/ringwall/password"
+)
+
+// ForgotPassword mails a link to choose a new password. Strangers get the same answer, at the same cost. It works while
+// tries are used up (D05), and changes nothing by itself (C057). A known device always gets its mail.
+// Problems: too-many-requests.
+func (s *Service) ForgotPassword(ctx context.Context, by identity.Actor, email, deviceCookie, lang string) error {
+	key := canonical(email)
+	quiet, err := s.reserveMail(ctx, by, "forgot", key)
+	if err != nil {
+		return err
+	}
+	token, device := newToken(), s.device(deviceCookie)
+	return s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
+		user, err := tx.UserByEmail(ctx, key)
+		if err != nil && !errors.Is(err, ErrMissing) {
+			return audit.Event{}, err
+		}
+		found, someone := err == nil, user.ID
+		if !found {
+			someone = identity.NewRandomID() // nobody: the same statements run
+		}
+		known, err := tx.KnowsDevice(ctx, someone, device)
+		if err != nil {
+			return audit.Event{}, err
+		}
+		decoy := !found || user.LockedMicros != 0 || quiet && !known
+		data := s.mailData(by, "nobody@invalid.invalid", "")
+		if !decoy {
+			data.To, data.DisplayName = user.Email, user.DisplayName
+			err = tx.InsertReset(ctx, s.newReset(user.ID, token))
+		} else if err = tx.DeleteResets(ctx, identity.NewRandomID()); err == nil {
+			err = tx.DeleteResets(ctx, identity.NewRandomID())
+		}
+		if err != nil {
+			return audit.Event{}, err
+		}
+		data.Link, data.LinkExpires = s.link("reset-password", token), s.Now().Add(resetLife)
+		message := mail.Compose(mail.ResetPassword, lang, data)
+		message.Decoy = decoy
+		if err := tx.Enqueue(ctx, message); err != nil {
+			return audit.Event{}, err
+		}
+		// The person stands among the details: a row under their own key would cost statements that tell of them.
+		event := audit.Event{Name: audit.ResetRequested, Reason: "forgot", Private: map[string]string{"user": someone.String()}}
+		return s.askedFor(ctx, tx, event, decoy)
+	})
+}
+
+func (s *Service) newReset(user identity.ID, token string) Reset {
+	now := s.Now()
+	return Reset{ID: identity.NewRandomID(), User: user, TokenMAC: s.mac(secret.Links, token), CreatedMicros: now.UnixMicro(), ExpiresMicros: now.Add(resetLife).UnixMicro()}
+}
+
+// ResetByToken is for the page behind a mailed link: whose it is. It changes nothing. Problems: link-invalid.
+func (s *Service) ResetByToken(ctx context.Context, token string) (Pending, error) {
+	user, err := s.resetUser(ctx, token)
+	return Pending{Email: user.Email}, err
+}
+
+func (s *Service) resetUser(ctx context.Context, token string) (User, error) {
+	reset, err := s.Store.ResetByToken(ctx, s.mac(secret.Links, token))
+	if errors.Is(err, ErrMissing) || err == nil && s.Now().UnixMicro() >= reset.ExpiresMicros {
+		return User{}, errLink
+	}
+	if err != nil {
+		return User{}, err
+	}
+	user, err := s.Store.UserByID(ctx, reset.User)
+	if errors.Is(err, ErrMissing) {
+		return User{}, errLink
+	}
+	return user, err
+}
+
+// ResetPassword sets a new password by a mailed link, which works once. All sessions and known devices end, and nobody
+// is signed in by it (C056). The link proves its holder, so their browser becomes a known device, whose cookie is
+// returned: whatever strangers try, the owner can sign in next (D05). A lock set by an operator stays.
+// Problems: link-invalid, password-weak, busy.
+func (s *Service) ResetPassword(ctx context.Context, by identity.Actor, token, chosen, deviceCookie, lang string) (secret.Text, error) {
+	user, err := s.resetUser(ctx, token)
+	if errors.Is(err, errLink) {
+		s.Refusals.Count(ctx, by, audit.Event{Name: audit.SequenceFail, Reason: "reset link"})
+	}
+	if err != nil {
+		return secret.Text{}, err
+	}
+	if err := s.checkPassword(chosen, user.EmailCanonical, user.DisplayName); err != nil {
+		return secret.Text{}, err
+	}
+	granted, leave := s.enterKnown(user.ID, true)
+	defer leave()
+	phc, err := s.Hasher.Hash(ctx, password.Other, granted, chosen)
+	if err != nil {
+		return secret.Text{}, hashing(err)
+	}
+	device := s.device(deviceCookie)
+	return s.deviceCookie(device), s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
+		event := audit.Event{Name: audit.PasswordChange, User: user.ID, Reason: "reset"}
+		now := s.Now().UnixMicro()
+		taken, err := tx.TakeReset(ctx, s.mac(secret.Links, token), now)
+		if err == nil && !taken {
+			err = errLink
+		}
+		if err == nil {
+			err = tx.DeleteResets(ctx, user.ID)
+		}
+		if err == nil {
+			err = tx.SetPassword(ctx, user.ID, s.sealPassword(user.ID, phc), now)
+		}
+		if err == nil {
+			_, err = tx.EndSessions(ctx, identity.SubjectOf(user.ID), identity.ID{})
+		}
+		if err == nil {
+			err = tx.ForgetDevices(ctx, user.ID)
+		}
+		if err == nil {
+			err = tx.RememberDevice(ctx, user.ID, device, s.Now().Add(deviceLife).UnixMicro())
+		}
+		if err == nil {
+			err = tx.ClearAttempts(ctx, s.Keys.MAC(secret.Attempts, []byte("login"), []byte(user.EmailCanonical)))
+		}
+		if err != nil {
+			return event, err
+		}
+		return event, tx.Enqueue(ctx, s.changedMail(by, user, lang))
+	})
+}
+
+func (s *Service) changedMail(by identity.Actor, user User, lang string) mail.Message {
+	data := s.mailData(by, user.Email, user.DisplayName)
+	data.Link = s.Origin + s.Prefix + "/forgot-password"
+	return mail.Compose(mail.PasswordChanged, lang, data)
+}
+
+// ChangePassword sets a new password after a proof of the current one. Every other session and known device ends; this
+// one gets another id and token. Problems: unauthenticated, login-failed, password-weak, too-many-requests, busy.
+func (s *Service) ChangePassword(ctx context.Context, by identity.Actor, current, chosen, deviceCookie, lang string) (SignedIn, error) {
+	user, try, err := s.prove(ctx, by, current)
+	if err != nil {
+		if errors.Is(err, errWrong) {
+			s.Refusals.Count(ctx, by, audit.Event{Name: audit.PasswordChangeFail, User: by.Subject().ID(), Session: by.Session()})
+		}
+		return SignedIn{}, err
+	}
+	if err := s.checkPassword(chosen, user.EmailCanonical, user.DisplayName); err != nil {
+		return SignedIn{}, err
+	}
+	granted, leave := s.enterKnown(user.ID, true)
+	defer leave()
+	phc, err := s.Hasher.Hash(ctx, password.Other, granted, chosen)
+	if err != nil {
+		return SignedIn{}, hashing(err)
+	}
+	return s.renew(ctx, by, user, deviceCookie, func(ctx context.Context, tx Tx, next sessions.Session) (audit.Event, error) {
+		event := audit.Event{Name: audit.PasswordChange, User: user.ID, Session: next.ID, Reason: "changed"}
+		now := s.Now()
+		err := tx.ClearAttempts(ctx, try.key)
+		if err == nil {
+			err = tx.Record(ctx, audit.Event{Name: audit.SessionRenewed, User: user.ID, Session: next.ID, Reason: "changed"})
+		}
+		if err == nil {
+			err = tx.SetPassword(ctx, user.ID, s.sealPassword(user.ID, phc), now.UnixMicro())
+		}
+		if err == nil {
+			_, err = tx.EndSessions(ctx, by.Subject(), next.ID)
+		}
+		if err == nil {
+			err = tx.DeleteResets(ctx, user.ID)
+		}
+		if err == nil {
+			err = tx.ForgetDevices(ctx, user.ID)
+		}
+		if err == nil && !next.Device.IsZero() {
+			err = tx.RememberDevice(ctx, user.ID, next.Device, now.Add(deviceLife).UnixMicro())
+		}
+		if err != nil {
+			return event, err
+		}
+		return event, tx.Enqueue(ctx, s.changedMail(by, user, lang))
+	})
+}

@@ -1,0 +1,361 @@
+package account
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/ringwall/ringwall/internal/audit"
+	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/mail"
+	"github.com/ringwall/ringwall/internal/secret"
+	"github.com/ringwall/ringwall/internal/sessions"
+	"github.com/ringwall/ringwall/password"
+)
+
+// SignIn is what somebody sends to sign in.
+type SignIn struct {
+	Email        string
+	Password     string
+	Remember     bool
+	Bearer       bool   // a client that keeps the token itself, and gets no cookies
+	DeviceCookie string // as sent; anything else counts as no known device
+	Lang         string
+}
+
+// SignedIn is a new session with its secrets, which exist nowhere else.
+type SignedIn struct {
+	Session      sessions.Session
+	Person       sessions.Person
+	Token        secret.Text
+	DeviceCookie secret.Text
+}
+
+// SignIn proves an address and its password and begins a session. Every failure is the same answer, at the same cost.
+// A device that the owner has used before has a counter of its own, so that nobody else can lock the owner out (D05).
+// Problems: login-failed, too-many-requests, busy.
+func (s *Service) SignIn(ctx context.Context, by identity.Actor, in SignIn) (SignedIn, error) {
+	key := canonical(in.Email)
+	device := s.device(in.DeviceCookie)
+	user, err := s.Store.UserByEmail(ctx, key)
+	if err != nil && !errors.Is(err, ErrMissing) {
+		return SignedIn{}, err
+	}
+	found := err == nil
+	known, err := s.knows(ctx, user, device)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	what, parts := "login", []string{key}
+	if known {
+		what, parts = "login from device", []string{key, device.String()}
+	}
+	// Whoever will be turned away is so before anything is written: a flood must not keep the disk busy.
+	if err := s.Hasher.Room(password.SignIn, known); err != nil {
+		return SignedIn{}, hashing(err)
+	}
+	try, err := s.reserve(ctx, by, user.ID, what, parts...)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	var phc string
+	if found {
+		if phc, err = s.openPassword(ctx, by, user.ID, user.Password); err != nil {
+			return SignedIn{}, err
+		}
+	}
+	granted, leave := s.enterKnown(user.ID, known)
+	defer leave()
+	ok, rehash, err := s.verify(ctx, try, granted, phc, in.Password)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	if !ok || user.LockedMicros != 0 {
+		s.Refusals.Count(ctx, by, audit.Event{Name: audit.LoginFail, User: user.ID, Reason: "password"})
+		return SignedIn{}, errLogin
+	}
+	var rehashed []byte
+	if rehash {
+		phc, err := s.Hasher.Hash(ctx, password.SignIn, true, in.Password)
+		if err != nil {
+			s.giveBack(ctx, try)
+			return SignedIn{}, hashing(err)
+		}
+		rehashed = s.sealPassword(user.ID, phc)
+	}
+	return s.begin(ctx, by, beginning{user, device, in, try, rehashed})
+}
+
+// knows reports whether somebody has used the device before. It asks the store also where there is nobody.
+func (s *Service) knows(ctx context.Context, user User, device identity.ID) (bool, error) {
+	id := user.ID
+	if id.IsZero() {
+		id = identity.NewRandomID()
+	}
+	return s.Store.KnowsDevice(ctx, id, device)
+}
+
+// beginning is a sign-in whose password was right.
+type beginning struct {
+	user     User
+	device   identity.ID
+	in       SignIn
+	try      tryOf
+	rehashed []byte // the password under today's parameters, if it was hashed under others
+}
+
+func (s *Service) begin(ctx context.Context, by identity.Actor, b beginning) (SignedIn, error) {
+	out := SignedIn{DeviceCookie: s.deviceCookie(b.device)}
+	if b.in.Bearer {
+		b.device, out.DeviceCookie = identity.ID{}, secret.Text{}
+	}
+	session, token := s.Engine.Make(b.user.ID, b.device, b.in.Remember, b.in.Bearer, by.Request())
+	out.Session, out.Token = session, token
+	err := s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
+		event := audit.Event{Name: audit.LoginSuccess, User: b.user.ID, Session: session.ID}
+		if b.try.count > 1 {
+			event.Name = audit.LoginSuccessAfterFail
+		}
+		// What was proved must still hold: a password changed or a lock set meanwhile ends this sign-in.
+		current, err := tx.UserByID(ctx, b.user.ID)
+		if errors.Is(err, ErrMissing) || err == nil && (current.LockedMicros != 0 || !bytes.Equal(current.Password, b.user.Password)) {
+			return event, errLogin
+		}
+		if err != nil {
+			return event, err
+		}
+		out.Person = personOf(current)
+		if b.rehashed != nil {
+			if err := tx.SetPassword(ctx, b.user.ID, b.rehashed, current.PasswordChangedMicros); err != nil {
+				return event, err
+			}
+		}
+		if by.Kind() == identity.Person { // signing in again replaces the session of this browser
+			if _, err := tx.EndSession(ctx, by.Subject(), by.Session()); err != nil {
+				return event, err
+			}
+			if err := tx.Record(ctx, audit.Event{Name: audit.SessionLogout, User: by.Subject().ID(), Session: by.Session(), Reason: "replaced"}); err != nil {
+				return event, err
+			}
+		}
+		if err := tx.InsertSession(ctx, session); err != nil {
+			return event, err
+		}
+		if err := tx.ClearAttempts(ctx, b.try.key); err != nil {
+			return event, err
+		}
+		if !b.in.Bearer {
+			if err := tx.RememberDevice(ctx, b.user.ID, b.device, s.Now().Add(deviceLife).UnixMicro()); err != nil {
+				return event, err
+			}
+		}
+		if err := tx.Record(ctx, audit.Event{Name: audit.SessionCreated, User: b.user.ID, Session: session.ID}); err != nil {
+			return event, err
+		}
+		return event, s.endExcess(ctx, by, tx, current, b.in.Lang)
+	})
+	return out, err
+}
+
+// endExcess ends the least recently used sessions beyond the most that a person may have (D13), with mail and event.
+func (s *Service) endExcess(ctx context.Context, by identity.Actor, tx Tx, user User, lang string) error {
+	owner := identity.SubjectOf(user.ID)
+	list, err := tx.Sessions(ctx, owner)
+	if err != nil || len(list) <= s.Engine.Max() {
+		return err
+	}
+	for i := range list {
+		list[i].LastSeenMicros = s.Engine.LastSeen(list[i]) // the stored time may be half a minute old
+	}
+	slices.SortFunc(list, func(a, b sessions.Session) int { return cmp.Compare(b.LastSeenMicros, a.LastSeenMicros) })
+	data := s.mailData(by, user.Email, user.DisplayName)
+	for _, old := range list[s.Engine.Max():] {
+		if _, err := tx.EndSession(ctx, owner, old.ID); err != nil {
+			return err
+		}
+		if err := tx.Record(ctx, audit.Event{Name: audit.SessionsExceeded, User: user.ID, Session: old.ID}); err != nil {
+			return err
+		}
+		data.Ended = append(data.Ended, sessions.DeviceLabel(old.UserAgent))
+	}
+	data.Link = s.Origin + s.Prefix + "/account"
+	return tx.Enqueue(ctx, mail.Compose(mail.SessionsEnded, lang, data))
+}
+
+func personOf(u User) sessions.Person {
+	return sessions.Person{ID: u.ID, Email: u.Email, DisplayName: u.DisplayName, Roles: u.Roles, Locked: u.LockedMicros != 0}
+}
+
+// SignOut ends the session of the request. Ending it twice is no error.
+func (s *Service) SignOut(ctx context.Context, by identity.Actor) error {
+	if by.Subject().IsZero() {
+		return nil
+	}
+	return s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
+		_, err := tx.EndSession(ctx, by.Subject(), by.Session())
+		return audit.Event{Name: audit.SessionLogout, User: by.Subject().ID(), Session: by.Session()}, err
+	})
+}
+
+// Reauthenticate proves the password once more and gives the session another id, another token and five fresh minutes
+// (D13). Problems: unauthenticated, login-failed, too-many-requests, busy.
+func (s *Service) Reauthenticate(ctx context.Context, by identity.Actor, typed, deviceCookie string) (SignedIn, error) {
+	user, try, err := s.prove(ctx, by, typed)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	return s.renew(ctx, by, user, deviceCookie, func(ctx context.Context, tx Tx, _ sessions.Session) (audit.Event, error) {
+		return audit.Event{Name: audit.SessionRenewed, User: user.ID, Session: by.Session(), Reason: "reauthenticated"}, tx.ClearAttempts(ctx, try.key)
+	})
+}
+
+// prove checks the password of the person who is signed in. Each session has a counter of its own, so that a stolen one
+// cannot bar the owner; a right password costs no try, whatever becomes of what it was typed for.
+func (s *Service) prove(ctx context.Context, by identity.Actor, typed string) (User, tryOf, error) {
+	if by.Subject().IsZero() {
+		return User{}, tryOf{}, errSignIn
+	}
+	id := by.Subject().ID()
+	try, err := s.reserve(ctx, by, id, "reauthenticate", id.String(), by.Session().String())
+	if err != nil {
+		return User{}, try, err
+	}
+	user, err := s.Store.UserByID(ctx, id)
+	if errors.Is(err, ErrMissing) {
+		return User{}, try, errSignIn
+	}
+	if err != nil {
+		return User{}, try, err
+	}
+	phc, err := s.openPassword(ctx, by, user.ID, user.Password)
+	if err != nil {
+		return User{}, try, err
+	}
+	granted, leave := s.enterKnown(id, true)
+	defer leave()
+	ok, _, err := s.verify(ctx, try, granted, phc, typed)
+	if err != nil {
+		return User{}, try, err
+	}
+	if !ok {
+		s.Refusals.Count(ctx, by, audit.Event{Name: audit.LoginFail, User: id, Session: by.Session(), Reason: "reauthenticate"})
+		return User{}, try, errWrong
+	}
+	s.giveBack(ctx, try)
+	return user, try, nil
+}
+
+// renew puts a fresh session in the place of the request's, together with what more there is to do.
+func (s *Service) renew(ctx context.Context, by identity.Actor, user User, deviceCookie string, more func(context.Context, Tx, sessions.Session) (audit.Event, error)) (SignedIn, error) {
+	old, err := s.ownSession(ctx, by)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	if old.Device.IsZero() && !old.Bearer {
+		old.Device = s.device(deviceCookie)
+	}
+	next, token := s.Engine.Renew(old, by.Request())
+	out := SignedIn{Session: next, Person: personOf(user), Token: token}
+	if !old.Bearer {
+		out.DeviceCookie = s.deviceCookie(old.Device)
+	}
+	err = s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
+		current, err := tx.UserByID(ctx, user.ID)
+		if err == nil && (current.LockedMicros != 0 || !bytes.Equal(current.Password, user.Password)) {
+			err = errSignIn
+		}
+		if err != nil {
+			return audit.Event{}, err
+		}
+		there, err := tx.RotateSession(ctx, by.Subject(), by.Session(), next)
+		if err == nil && !there {
+			err = errSignIn
+		}
+		if err != nil {
+			return audit.Event{}, err
+		}
+		return more(ctx, tx, next)
+	})
+	return out, err
+}
+
+// ownSession is the stored session of the request, whole.
+func (s *Service) ownSession(ctx context.Context, by identity.Actor) (sessions.Session, error) {
+	list, err := s.Store.Sessions(ctx, by.Subject())
+	if err != nil {
+		return sessions.Session{}, err
+	}
+	for _, session := range list {
+		if session.ID == by.Session() {
+			return session, nil
+		}
+	}
+	return sessions.Session{}, errSignIn
+}
+
+// Sessions are the live sessions of the person who asks, the one of the request first, then by last seen.
+func (s *Service) Sessions(ctx context.Context, by identity.Actor) ([]sessions.Session, error) {
+	if by.Subject().IsZero() {
+		return nil, errSignIn
+	}
+	list, err := s.liveSessions(ctx, by.Subject())
+	for i, session := range list {
+		if session.ID == by.Session() {
+			copy(list[1:i+1], list[:i])
+			list[0] = session
+		}
+	}
+	return list, err
+}
+
+func (s *Service) liveSessions(ctx context.Context, owner identity.Subject) ([]sessions.Session, error) {
+	list, err := s.Store.Sessions(ctx, owner)
+	if err != nil {
+		return nil, err
+	}
+	live := list[:0]
+	for _, session := range list {
+		session.LastSeenMicros = s.Engine.LastSeen(session)
+		if session.Live(s.Now().UnixMicro()) {
+			live = append(live, session)
+		}
+	}
+	return live, nil
+}
+
+// RevokeSession ends a session of the person who asks. Somebody else's is the same as none: not-found.
+func (s *Service) RevokeSession(ctx context.Context, by identity.Actor, id identity.ID) error {
+	if by.Subject().IsZero() {
+		return errSignIn
+	}
+	err := s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
+		ended, err := tx.EndSession(ctx, by.Subject(), id)
+		if err == nil && !ended {
+			err = errNotFound
+		}
+		return audit.Event{Name: audit.SessionLogout, User: by.Subject().ID(), Session: id, Reason: "revoked"}, err
+	})
+	if errors.Is(err, errNotFound) {
+		s.Refusals.Count(ctx, by, audit.Event{Name: audit.AuthzFail, User: by.Subject().ID(), Reason: "session"})
+	}
+	return err
+}
+
+// RevokeOtherSessions ends all sessions of the person who asks but the one of the request.
+func (s *Service) RevokeOtherSessions(ctx context.Context, by identity.Actor) error {
+	if by.Subject().IsZero() {
+		return errSignIn
+	}
+	return s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
+		_, err := tx.EndSessions(ctx, by.Subject(), by.Session())
+		return audit.Event{Name: audit.SessionLogout, User: by.Subject().ID(), Session: by.Session(), Reason: "others revoked"}, err
+	})
+}
+
+// FreshFor is how long the proof of a session still counts as recent; zero or less: no longer.
+func (s *Service) FreshFor(session sessions.Session) time.Duration {
+	return time.UnixMicro(session.FreshMicros).Sub(s.Now())
+}

@@ -1,0 +1,267 @@
+package account
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"errors"
+
+	"github.com/ringwall/ringwall/internal/audit"
+	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/mail"
+	"github.com/ringwall/ringwall/internal/problem"
+	"github.com/ringwall/ringwall/internal/secret"
+	"github.com/ringwall/ringwall/password"
+)
+
+// SignUp is what a stranger sends to get an account.
+type SignUp struct {
+	Email       string
+	Password    string
+	DisplayName string
+	Lang        string
+}
+
+// SignUp makes a pending sign-up and mails a link and a code (D22). For an address that has an account it does the same
+// work, and the mail tells the owner (D17). The flow token marks the browser: with it, confirming needs no password.
+// Problems: invalid, password-weak, too-many-requests, busy.
+func (s *Service) SignUp(ctx context.Context, by identity.Actor, in SignUp) (flow secret.Text, err error) {
+	address, name, err := readPerson(in.Email, in.DisplayName)
+	if err != nil {
+		return flow, err
+	}
+	if err := s.checkPassword(in.Password, address.Key(), name); err != nil {
+		return flow, err
+	}
+	quiet, err := s.reserveMail(ctx, by, "signup", address.Key())
+	if err != nil {
+		return flow, err
+	}
+	phc, err := s.Hasher.Hash(ctx, password.Other, false, in.Password)
+	if err != nil {
+		return flow, hashing(err)
+	}
+	flow = secret.NewText(newToken())
+	token, code, now := newToken(), newCode(), s.Now()
+	pending := Signup{
+		ID: identity.NewRandomID(), Email: address.String(), EmailCanonical: address.Key(), DisplayName: name, Network: network(by),
+		TokenMAC: s.mac(secret.Links, token), CodeMAC: s.codeMAC(address.Key(), code), FlowMAC: s.mac(secret.Flows, flow.Reveal()),
+		CodeMicros: now.UnixMicro(), CreatedMicros: now.UnixMicro(), ExpiresMicros: now.Add(signupLife).UnixMicro(),
+	}
+	pending.Password = s.sealPassword(pending.ID, phc)
+	data := s.mailData(by, address.String(), name)
+	data.Link, data.Code = s.link("verify-email", token), code
+	data.LinkExpires, data.CodeExpires = now.Add(signupLife), now.Add(codeLife)
+	welcome := mail.Compose(mail.ConfirmSignup, in.Lang, data)
+	data.Link, data.Code = s.Origin+s.Prefix+"/login", ""
+	taken := mail.Compose(mail.AlreadyRegistered, in.Lang, data)
+
+	return flow, s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
+		message, row := welcome, pending
+		switch _, err := tx.UserByEmail(ctx, address.Key()); {
+		case err == nil:
+			// The row stays, with secrets that nobody holds: the same statements, and nothing to confirm.
+			message = taken
+			row.TokenMAC, row.CodeMAC = noSecret(), noSecret()
+		case !errors.Is(err, ErrMissing):
+			return audit.Event{}, err
+		}
+		message.Decoy = quiet
+		if err := tx.InsertSignup(ctx, row); err != nil {
+			return audit.Event{}, err
+		}
+		return audit.Event{Name: audit.SignupRequested, Reason: "signup", Private: map[string]string{"email": address.String()}}, tx.Enqueue(ctx, message)
+	})
+}
+
+// noSecret is the MAC of nothing that anybody was sent.
+func noSecret() []byte {
+	raw := make([]byte, 32)
+	_, _ = rand.Read(raw)
+	return raw
+}
+
+func (s *Service) codeMAC(canonical, code string) []byte {
+	return s.Keys.MAC(secret.Codes, []byte(canonical), []byte(code))
+}
+
+// ResendConfirmation mails a new link and code for a pending sign-up of an address; its earlier ones stop working. It
+// takes that of the browser that asks, else the newest from its network, else the newest. Strangers get the same answer,
+// at the same cost. Problems: too-many-requests.
+func (s *Service) ResendConfirmation(ctx context.Context, by identity.Actor, email, flow, lang string) error {
+	key := canonical(email)
+	quiet, err := s.reserveMail(ctx, by, "resend", key)
+	if err != nil {
+		return err
+	}
+	token, code := newToken(), newCode()
+	return s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
+		now := s.Now()
+		pending, err := tx.SignupsByEmail(ctx, key)
+		if err != nil && !errors.Is(err, ErrMissing) {
+			return audit.Event{}, err
+		}
+		_, err = tx.UserByEmail(ctx, key)
+		if err != nil && !errors.Is(err, ErrMissing) {
+			return audit.Event{}, err
+		}
+		chosen, found := s.choose(pending, flow, network(by), now.UnixMicro())
+		decoy := err == nil || !found || quiet
+		data := s.mailData(by, "nobody@invalid.invalid", "")
+		data.LinkExpires, data.CodeExpires = now.Add(signupLife), now.Add(codeLife)
+		row := identity.NewRandomID() // of nothing, so that the same statements run
+		if !decoy {
+			row = chosen.ID
+			data.To, data.DisplayName, data.LinkExpires = chosen.Email, chosen.DisplayName, identity.Time(chosen.ExpiresMicros)
+		}
+		if err := tx.ReplaceSignupSecrets(ctx, row, s.mac(secret.Links, token), s.codeMAC(key, code), now.UnixMicro()); err != nil {
+			return audit.Event{}, err
+		}
+		data.Link, data.Code = s.link("verify-email", token), code
+		message := mail.Compose(mail.ConfirmSignup, lang, data)
+		message.Decoy = decoy
+		if err := tx.Enqueue(ctx, message); err != nil {
+			return audit.Event{}, err
+		}
+		return s.askedFor(ctx, tx, audit.Event{Name: audit.SignupRequested, Reason: "resend"}, decoy)
+	})
+}
+
+// askedFor is the event of a request that strangers can make for any address. Only one that did something leaves a row,
+// or they could fill the disk; the others cost a statement in its place.
+func (s *Service) askedFor(ctx context.Context, tx Tx, event audit.Event, decoy bool) (audit.Event, error) {
+	if !decoy {
+		return event, nil
+	}
+	return audit.Event{Name: audit.Unrecorded}, tx.DeleteResets(ctx, identity.NewRandomID())
+}
+
+// choose finds the pending sign-up that a resend means.
+func (s *Service) choose(pending []Signup, flow, network string, now int64) (chosen Signup, found bool) {
+	rank := 0
+	for _, p := range pending { // newest first
+		r := 1
+		switch {
+		case now >= p.ExpiresMicros:
+			continue
+		case s.sameFlow(p, flow):
+			r = 3
+		case p.Network == network:
+			r = 2
+		}
+		if r > rank {
+			chosen, found, rank = p, true, r
+		}
+	}
+	return chosen, found
+}
+
+// PendingByToken is for the page behind a mailed link: whose it is, and whether this browser must show the password.
+// It changes nothing. Problems: link-invalid.
+func (s *Service) PendingByToken(ctx context.Context, token, flow string) (Pending, error) {
+	signup, err := s.signupByToken(ctx, token)
+	if err != nil {
+		return Pending{}, err
+	}
+	return Pending{Email: signup.Email, NeedsPassword: !s.sameFlow(signup, flow)}, nil
+}
+
+func (s *Service) signupByToken(ctx context.Context, token string) (Signup, error) {
+	signup, err := s.Store.SignupByToken(ctx, s.mac(secret.Links, token))
+	if errors.Is(err, ErrMissing) || err == nil && s.Now().UnixMicro() >= signup.ExpiresMicros {
+		return signup, errLink
+	}
+	return signup, err
+}
+
+func (s *Service) sameFlow(signup Signup, flow string) bool {
+	return flow != "" && hmac.Equal(signup.FlowMAC, s.mac(secret.Flows, flow))
+}
+
+// ConfirmByToken makes the user of the pending sign-up whose link this is. A browser without that sign-up's flow
+// cookie must show the password too (D22). Problems: link-invalid, password-required, login-failed, too-many-requests, busy.
+func (s *Service) ConfirmByToken(ctx context.Context, by identity.Actor, token, flow, typed string) error {
+	signup, err := s.signupByToken(ctx, token)
+	if errors.Is(err, errLink) {
+		s.Refusals.Count(ctx, by, audit.Event{Name: audit.SequenceFail, Reason: "signup link"})
+	}
+	if err != nil {
+		return err
+	}
+	return s.confirm(ctx, by, signup, flow, typed)
+}
+
+// ConfirmByCode is [Service.ConfirmByToken] with the code of the mail. A code has five tries, counted in its row, and
+// ten minutes; then only the link works (D18).
+func (s *Service) ConfirmByCode(ctx context.Context, by identity.Actor, email, code, flow, typed string) error {
+	key := canonical(email)
+	if _, err := s.reserve(ctx, by, identity.ID{}, "code", key, network(by)); err != nil {
+		return err
+	}
+	open, err := s.Store.CountSignupTries(ctx, key, codeTries, s.Now().Add(-codeLife).UnixMicro())
+	if err != nil {
+		return err
+	}
+	want := s.codeMAC(key, readCode(code))
+	for _, p := range open {
+		if hmac.Equal(p.CodeMAC, want) {
+			return s.confirm(ctx, by, p, flow, typed)
+		}
+	}
+	s.Refusals.Count(ctx, by, audit.Event{Name: audit.SequenceFail, Reason: "signup code"})
+	return errLink
+}
+
+// confirm makes the user. Of fifty parallel calls one succeeds: TakeSignup decides.
+func (s *Service) confirm(ctx context.Context, by identity.Actor, signup Signup, flow, typed string) error {
+	if !s.sameFlow(signup, flow) {
+		if typed == "" {
+			return errPassword
+		}
+		if err := s.proveSignup(ctx, by, signup, typed); err != nil {
+			return err
+		}
+	}
+	now := s.Now().UnixMicro()
+	user := User{
+		ID: signup.ID, Email: signup.Email, EmailCanonical: signup.EmailCanonical, DisplayName: signup.DisplayName,
+		Password: signup.Password, PasswordChangedMicros: now, CreatedMicros: now, // the seal is bound to the row's id, and that stays
+	}
+	err := s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
+		taken, err := tx.TakeSignup(ctx, signup.ID, signup.TokenMAC, now)
+		if err == nil && !taken {
+			err = errLink
+		}
+		if err == nil {
+			err = tx.InsertUser(ctx, user)
+		}
+		if err == nil {
+			err = tx.DeleteSignups(ctx, signup.EmailCanonical)
+		}
+		return audit.Event{Name: audit.UserCreated, User: user.ID, Private: map[string]string{"email": user.Email}}, err
+	})
+	if errors.Is(err, ErrTaken) {
+		return errLink
+	}
+	return err
+}
+
+func (s *Service) proveSignup(ctx context.Context, by identity.Actor, signup Signup, typed string) error {
+	try, err := s.reserve(ctx, by, identity.ID{}, "confirm", signup.ID.String())
+	if err != nil {
+		return err
+	}
+	phc, err := s.openPassword(ctx, by, signup.ID, signup.Password)
+	if err != nil {
+		return err
+	}
+	ok, _, err := s.verify(ctx, try, false, phc, typed)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		s.Refusals.Count(ctx, by, audit.Event{Name: audit.LoginFail, Reason: "confirm"})
+		return problem.New(problem.Unauthenticated, "login-failed", "That is not the password that was chosen at sign-up.")
+	}
+	return nil
+}

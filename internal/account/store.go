@@ -1,0 +1,152 @@
+package account
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ringwall/ringwall/internal/audit"
+	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/mail"
+	"github.com/ringwall/ringwall/internal/sessions"
+)
+
+// ErrMissing says that a read found nothing. ErrTaken says that an address already has an account.
+var (
+	ErrMissing = errors.New("not found")
+	ErrTaken   = errors.New("address is taken")
+)
+
+// User is a person with a confirmed address. Times are microseconds since 1970, UTC.
+type User struct {
+	ID                    identity.ID // UUIDv4
+	Email                 string      // as typed
+	EmailCanonical        string      // unique
+	DisplayName           string
+	Password              []byte // the PHC string, sealed to this row
+	PasswordChangedMicros int64
+	CreatedMicros         int64
+	LockedMicros          int64 // zero: not locked
+	LockReason            string
+	Roles                 []string // sorted; written with Grant and Revoke only
+}
+
+// Signup is a pending sign-up (D22).
+type Signup struct {
+	ID             identity.ID
+	Email          string
+	EmailCanonical string
+	DisplayName    string
+	Network        string // where it came from: strangers elsewhere cannot push it out
+	Password       []byte // the PHC string, sealed to this row
+	TokenMAC       []byte
+	CodeMAC        []byte
+	FlowMAC        []byte
+	CodeTries      int   // tries of the code
+	CodeMicros     int64 // when the code was made
+	CreatedMicros  int64
+	ExpiresMicros  int64
+}
+
+// CodeExpiresMicros is when the code stops working; the link lives on.
+func (s Signup) CodeExpiresMicros() int64 { return s.CodeMicros + codeLife.Microseconds() }
+
+// Reset is a mailed link that lets its holder choose a new password.
+type Reset struct {
+	ID            identity.ID
+	User          identity.ID
+	TokenMAC      []byte
+	CreatedMicros int64
+	ExpiresMicros int64
+}
+
+// AttemptPolicy is how many tries a counter admits in a window, and how its lock grows.
+type AttemptPolicy struct {
+	Max          int
+	WindowMicros int64
+	LockMicros   int64 // the first lock; doubles with each further one
+	MaxMicros    int64 // the longest lock
+}
+
+// Attempt is the verdict on one try.
+type Attempt struct {
+	Admitted     bool
+	Count        int   // tries in the window, this one included
+	RetryMicros  int64 // when to come back, if not admitted
+	FirstRefused bool  // this try is the one that set the lock
+}
+
+// Reader reads one thing each; [ErrMissing] if there is none.
+type Reader interface {
+	UserByID(ctx context.Context, id identity.ID) (User, error)
+	UserByEmail(ctx context.Context, canonical string) (User, error)
+	Users(ctx context.Context, after identity.ID, limit int) ([]User, error) // by id; the Password is left out
+	SignupByToken(ctx context.Context, tokenMAC []byte) (Signup, error)
+	SignupsByEmail(ctx context.Context, canonical string) ([]Signup, error) // newest first, at most thirty
+	ResetByToken(ctx context.Context, tokenMAC []byte) (Reset, error)
+	Sessions(ctx context.Context, owner identity.Subject) ([]sessions.Session, error) // last seen first, at most 100
+	SessionOwner(ctx context.Context, id identity.ID) (identity.ID, error)
+	KnowsDevice(ctx context.Context, user, device identity.ID) (bool, error)
+}
+
+// Store is where accounts lie. [sqlstore.Store] is the one implementation.
+type Store interface {
+	Reader
+	// Change runs change in one transaction, with the audit event that it returns and the mails that it queued:
+	// all or nothing. An event without a name is an error. The function may run more than once and must only
+	// touch the transaction; it must not wait for anything else, because on SQLite others share its turn.
+	// Nothing is acknowledged before it is on disk.
+	Change(ctx context.Context, by identity.Actor, change func(context.Context, Tx) (audit.Event, error)) error
+	// Reserve counts one try before the work is done, atomically: of fifty parallel tries exactly Max are admitted.
+	Reserve(ctx context.Context, key []byte, policy AttemptPolicy, nowMicros int64) (Attempt, error)
+	// GiveBack takes a try back that was counted and then not made, or that succeeded, unless its counter is locked by now.
+	GiveBack(ctx context.Context, key []byte, nowMicros int64) error
+	// CountSignupTries counts one try of the code of every pending sign-up of an address that has had fewer than most and
+	// whose code is younger, and returns these: the same one statement whether there are any.
+	CountSignupTries(ctx context.Context, canonical string, most int, madeAfterMicros int64) ([]Signup, error)
+}
+
+// Tx is one transaction of [Store.Change].
+type Tx interface {
+	Reader
+	UserTx
+	SignupTx
+	SessionTx
+	Record(ctx context.Context, event audit.Event) error // an event besides the one returned
+	Enqueue(ctx context.Context, message mail.Message) error
+	ClearAttempts(ctx context.Context, key []byte) error
+}
+
+// UserTx changes people.
+type UserTx interface {
+	InsertUser(ctx context.Context, user User) error // [ErrTaken]
+	SetPassword(ctx context.Context, user identity.ID, sealed []byte, nowMicros int64) error
+	SetLock(ctx context.Context, user identity.ID, lockedMicros int64, reason string) error // zero unlocks; [ErrMissing]
+	Grant(ctx context.Context, user identity.ID, role string) error                         // twice is no error
+	Revoke(ctx context.Context, user identity.ID, role string) error
+	RememberDevice(ctx context.Context, user, device identity.ID, expiresMicros int64) error
+	ForgetDevices(ctx context.Context, user identity.ID) error
+}
+
+// SignupTx changes pending sign-ups and reset links. The Take methods delete and report whether it was they who
+// deleted: of fifty parallel calls exactly one is true.
+type SignupTx interface {
+	InsertSignup(ctx context.Context, signup Signup) error // the oldest beyond three of an address and network go
+	// ReplaceSignupSecrets gives a pending sign-up another link and code, made at nowMicros, with no tries counted. That
+	// there is none is no error.
+	ReplaceSignupSecrets(ctx context.Context, id identity.ID, tokenMAC, codeMAC []byte, nowMicros int64) error
+	TakeSignup(ctx context.Context, id identity.ID, tokenMAC []byte, nowMicros int64) (bool, error) // still that token, not expired
+	DeleteSignups(ctx context.Context, canonical string) error
+	InsertReset(ctx context.Context, reset Reset) error // the oldest beyond ten of a person go
+	TakeReset(ctx context.Context, tokenMAC []byte, nowMicros int64) (bool, error)
+	DeleteResets(ctx context.Context, user identity.ID) error
+}
+
+// SessionTx changes sessions. Every change is announced as a [sessions.Invalidation].
+type SessionTx interface {
+	InsertSession(ctx context.Context, session sessions.Session) error
+	// RotateSession puts replacement (another id, another token) in the place of the owner's session id; false if that has ended.
+	RotateSession(ctx context.Context, owner identity.Subject, id identity.ID, replacement sessions.Session) (bool, error)
+	EndSession(ctx context.Context, owner identity.Subject, id identity.ID) (bool, error)     // false: not there, or not the owner's
+	EndSessions(ctx context.Context, owner identity.Subject, except identity.ID) (int, error) // a zero except spares none
+	StaleSessions(ctx context.Context, owner identity.Subject) error                          // no session counts as fresh any more
+}
