@@ -1,0 +1,132 @@
+// Package api is the JSON door: one table of routes over the account service.
+//
+// A handler reads, calls one method, writes. [handle] alone does what every handler needs: strict decoding, errors,
+// answers. Identity, rules, CSRF, limits and headers are the chain's, before a handler runs.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/ringwall/ringwall/authz"
+	"github.com/ringwall/ringwall/input"
+	"github.com/ringwall/ringwall/internal/account"
+	"github.com/ringwall/ringwall/internal/chain"
+	"github.com/ringwall/ringwall/internal/problem"
+)
+
+// API makes the JSON routes.
+type API struct {
+	accounts *account.Service
+	chain    *chain.Chain
+	buffers  sync.Pool // of *[]byte, for the hot route
+}
+
+// New makes an API.
+func New(accounts *account.Service, c *chain.Chain) *API {
+	return &API{accounts: accounts, chain: c, buffers: sync.Pool{New: func() any { return new([]byte) }}}
+}
+
+// none is a body without members.
+type none struct{}
+
+// reply is what a handler answers with: a body, or none, and the cookies that go with it.
+type reply[Out any] struct {
+	body    *Out
+	cookies func(http.ResponseWriter)
+}
+
+// Routes is the table.
+func (a *API) Routes() []chain.Route {
+	public, in, fresh := authz.Public(), authz.SignedIn(), authz.Fresh()
+	return []chain.Route{
+		route(a, "POST", "/v1/signup", public, 202, a.signUp, "Sign up. The answer is the same for a taken address; the mail tells its owner.", "password-weak", "too-many-requests", "busy"),
+		route(a, "POST", "/v1/email/verify", public, 204, a.verifyEmail, "Confirm a sign-up by the mailed link's token, or by address and code. A client that did not sign up shows the password too.", "link-invalid", "password-required", "login-failed", "too-many-requests", "busy"),
+		route(a, "POST", "/v1/email/resend", public, 202, a.resendEmail, "Mail a new link and code for a pending sign-up.", "too-many-requests"),
+		route(a, "POST", "/v1/login", public, 200, a.login, "Sign in. Browsers get a cookie; with `bearer` another client gets the token in the body, once.", "login-failed", "too-many-requests", "busy"),
+		route(a, "POST", "/v1/logout", public, 204, a.logout, "Sign out. Without a session it does nothing."),
+		{Method: "GET", Path: "/v1/session", Rule: in, Status: 200, Out: reflect.TypeFor[sessionReply](), Handler: chain.Check(a.session), Summary: "Who is signed in, and a CSRF token for this session."},
+		route(a, "POST", "/v1/session/reauthenticate", in, 200, a.reauthenticate, "Prove the password once more: a new session id, fresh for five minutes.", "login-failed", "too-many-requests", "busy"),
+		route(a, "GET", "/v1/sessions", in, 200, a.listSessions, "The devices that are signed in, this one first."),
+		route(a, "DELETE", "/v1/sessions", fresh, 204, a.revokeOthers, "Sign out all other devices.", "fresh-required"),
+		route(a, "DELETE", "/v1/sessions/{id}", fresh, 204, a.revokeSession, "Sign out one device; its next request fails.", "not-found", "fresh-required"),
+		route(a, "POST", "/v1/password/forgot", public, 202, a.forgotPassword, "Mail a link to choose a new password. The answer is the same for an unknown address.", "too-many-requests"),
+		route(a, "POST", "/v1/password/reset", public, 204, a.resetPassword, "Choose a new password by a mailed link. All sessions end; nobody is signed in.", "link-invalid", "password-weak", "busy"),
+		route(a, "POST", "/v1/password", in, 200, a.changePassword, "Change the password. Other sessions end, this one gets a new id.", "login-failed", "password-weak", "too-many-requests", "busy"),
+	}
+}
+
+// route is one line of the table, with what its body and answer look like.
+func route[In, Out any](a *API, method, path string, rule authz.Rule, status int, h func(context.Context, *chain.Request, In) (reply[Out], error), summary string, errors ...string) chain.Route {
+	r := chain.Route{Method: method, Path: path, Rule: rule, Summary: summary, Status: status, Errors: errors, Handler: handle(a, status, h)}
+	if t := reflect.TypeFor[In](); t.NumField() > 0 {
+		r.In = t
+	}
+	if t := reflect.TypeFor[Out](); t.NumField() > 0 {
+		r.Out = t
+	}
+	return r
+}
+
+// fromPath is what an input without a body is read from.
+type fromPath interface{ readPath(*http.Request) error }
+
+func handle[In, Out any](a *API, status int, h func(context.Context, *chain.Request, In) (reply[Out], error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		in, err := decode[In](r)
+		if err != nil {
+			a.chain.Fail(w, r, err)
+			return
+		}
+		out, err := h(r.Context(), chain.From(r.Context()), in)
+		if err != nil {
+			a.chain.Fail(w, r, err)
+			return
+		}
+		if out.cookies != nil {
+			out.cookies(w)
+		}
+		if out.body == nil {
+			w.WriteHeader(status)
+			return
+		}
+		write(w, status, out.body)
+	})
+}
+
+func decode[In any](r *http.Request) (in In, err error) {
+	if p, ok := any(&in).(fromPath); ok {
+		return in, p.readPath(r)
+	}
+	if r.Method == http.MethodGet || r.Method == http.MethodDelete {
+		return in, nil
+	}
+	return input.DecodeJSON[In](r, input.MaxBodyBytes)
+}
+
+func write(w http.ResponseWriter, status int, body any) {
+	text, err := json.Marshal(body)
+	if err != nil { // cannot happen: our own types marshal
+		text, status = []byte("{}"), http.StatusInternalServerError
+	}
+	h := w.Header()
+	h["Content-Type"] = jsonType
+	h["Cache-Control"] = noStore
+	w.WriteHeader(status)
+	_, _ = w.Write(append(text, '\n')) // the client is gone: nobody to tell
+}
+
+// Shared by all answers, never changed.
+var (
+	jsonType = []string{"application/json"}
+	noStore  = []string{"no-store"}
+)
+
+func at(micros int64) string { return time.UnixMicro(micros).UTC().Format(time.RFC3339) }
+
+var errBearer = problem.New(problem.Invalid, "invalid", "Browsers cannot ask for `bearer`: a token that a script can read can be stolen. Leave it out and use the cookie.").
+	With(problem.Field{Name: "bearer", Code: "browser", Detail: "Leave it out: this request comes from a browser."})

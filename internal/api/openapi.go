@@ -1,0 +1,260 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ringwall/ringwall/authz"
+	"github.com/ringwall/ringwall/internal/chain"
+	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/problem"
+)
+
+// OpenAPI is the route that serves the description of all the others, as OpenAPI 3.1. It is made from the table once.
+func OpenAPI(prefix, server string, routes []chain.Route) (chain.Route, error) {
+	doc, err := json.MarshalIndent(describeAPI(prefix, server, routes), "", "  ")
+	if err != nil {
+		return chain.Route{}, err
+	}
+	return chain.Route{Method: "GET", Path: "/openapi.json", Rule: authz.Public(), Status: 200, Summary: "This description.",
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header()["Content-Type"] = jsonType
+			_, _ = w.Write(doc) // the client is gone: nobody to tell
+		})}, nil
+}
+
+type object = map[string]any
+
+func describeAPI(prefix, server string, routes []chain.Route) object {
+	paths, schemas := object{}, object{"Problem": problemSchema()}
+	for _, r := range routes {
+		if r.Page || r.Status == 0 {
+			continue
+		}
+		path := prefix + r.Path
+		if paths[path] == nil {
+			paths[path] = object{}
+		}
+		paths[path].(object)[strings.ToLower(r.Method)] = operation(prefix, r, schemas)
+	}
+	return object{
+		"openapi": "3.1.0",
+		"info":    object{"title": "Ringwall", "version": "1", "description": "Sign-up, sign-in, sessions and passwords. Every error is an RFC 9457 problem document."},
+		"servers": []object{{"url": server}},
+		"paths":   paths,
+		"components": object{
+			"schemas": schemas,
+			"parameters": object{
+				"CSRFToken": object{"name": "X-CSRF-Token", "in": "header", "schema": object{"type": "string"},
+					"description": "The csrf_token of the session. Required with the session cookie; needless with a bearer token and without a session."},
+			},
+			"headers": object{
+				"RetryAfter": object{"description": "Seconds to wait.", "required": true, "schema": object{"type": "integer", "minimum": 1}},
+			},
+			"securitySchemes": object{
+				"cookie": object{"type": "apiKey", "in": "cookie", "name": "__Host-ringwall"},
+				"bearer": object{"type": "http", "scheme": "bearer"},
+			},
+		},
+	}
+}
+
+func operation(prefix string, r chain.Route, schemas object) object {
+	op := object{"summary": r.Summary, "operationId": operationID(r), "x-rule": r.Rule.String()}
+	success := object{"description": http.StatusText(r.Status)}
+	if r.Out != nil {
+		success["content"] = object{"application/json": object{"schema": reference(r.Out, schemas, isGiven)}}
+	}
+	answers := object{strconv.Itoa(r.Status): success}
+	var parameters []object
+	if r.In != nil {
+		for _, f := range pathFields(r.In) {
+			parameters = append(parameters, object{"name": f.Tag.Get("path"), "in": "path", "required": true, "schema": schemaOf(f.Type, schemas, isAsked)})
+		}
+	}
+	if r.In != nil && parameters == nil {
+		op["requestBody"] = object{"required": true, "content": object{"application/json": object{"schema": reference(r.In, schemas, isAsked)}}}
+	}
+	if r.Rule.Needs() {
+		op["security"] = []object{{"cookie": []string{}}, {"bearer": []string{}}}
+	}
+	if r.Method != http.MethodGet {
+		parameters = append(parameters, object{"$ref": "#/components/parameters/CSRFToken"})
+	}
+	if parameters != nil {
+		op["parameters"] = parameters
+	}
+	for status, text := range problemsByStatus(prefix, codesOf(r)) {
+		answer := object{"description": text, "content": object{"application/problem+json": object{"schema": object{"$ref": "#/components/schemas/Problem"}}}}
+		if status == "429" || status == "503" {
+			answer["headers"] = object{"Retry-After": object{"$ref": "#/components/headers/RetryAfter"}}
+		}
+		answers[status] = answer
+	}
+	op["responses"] = answers
+	return op
+}
+
+// codesOf are the problems that a route can answer: its own and those of the layers before it.
+func codesOf(r chain.Route) []string {
+	codes := append([]string{"internal", "unavailable", "malformed", "misdirected"}, r.Errors...)
+	if r.Method != http.MethodGet {
+		codes = append(codes, "csrf", "too-large") // a form is read for its token, whatever the route takes
+	}
+	if r.Rule.Needs() {
+		codes = append(codes, "unauthenticated")
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodDelete { // a body is read, if only to find it empty
+		codes = append(codes, "invalid", "unsupported-media-type", "timeout")
+	}
+	return codes
+}
+
+func problemsByStatus(prefix string, codes []string) map[string]string {
+	out := map[string]string{}
+	for _, e := range problem.Catalogue() {
+		if slices.Contains(codes, e.Code) {
+			status := strconv.Itoa(e.Kind.Status())
+			out[status] = strings.TrimPrefix(out[status]+"; "+prefix+"/problems/"+e.Code, "; ")
+		}
+	}
+	return out
+}
+
+var notWord = regexp.MustCompile(`[^a-zA-Z]+`)
+
+func operationID(r chain.Route) string {
+	return strings.Trim(strings.ToLower(r.Method)+"_"+notWord.ReplaceAllString(strings.TrimPrefix(r.Path, "/v1/"), "_"), "_")
+}
+
+func pathFields(t reflect.Type) (fields []reflect.StructField) {
+	for i := range t.NumField() {
+		if f := t.Field(i); f.Tag.Get("path") != "" {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}
+
+// use is whether a type stands in a request or in an answer: it decides which of its members are required.
+type use func(f reflect.StructField, jsonOptions string) bool
+
+func isAsked(f reflect.StructField, _ string) bool           { return f.Tag.Get("required") == "true" }
+func isGiven(_ reflect.StructField, jsonOptions string) bool { return jsonOptions != "omitempty" }
+
+// reference puts the schema of a struct under its name and refers to it.
+func reference(t reflect.Type, schemas object, in use) object {
+	name := strings.ToUpper(t.Name()[:1]) + t.Name()[1:]
+	if schemas[name] == nil {
+		schemas[name] = object{} // before its fields, should they refer back
+		schemas[name] = schemaOf(t, schemas, in)
+	}
+	return object{"$ref": "#/components/schemas/" + name}
+}
+
+// schemaOf describes the few kinds of types that our bodies are made of.
+func schemaOf(t reflect.Type, schemas object, in use) object {
+	switch {
+	case t == reflect.TypeFor[identity.ID]():
+		return object{"type": "string", "format": "uuid"}
+	case t.Kind() == reflect.String:
+		return object{"type": "string"}
+	case t.Kind() == reflect.Bool:
+		return object{"type": "boolean"}
+	case t.Kind() == reflect.Slice:
+		if t.Elem().Kind() == reflect.Struct {
+			return object{"type": "array", "items": reference(t.Elem(), schemas, in)}
+		}
+		return object{"type": "array", "items": schemaOf(t.Elem(), schemas, in)}
+	case t.Kind() == reflect.Struct:
+		return structSchema(t, schemas, in)
+	default:
+		return object{"type": "integer"}
+	}
+}
+
+func structSchema(t reflect.Type, schemas object, in use) object {
+	properties, required := object{}, []string{}
+	for _, f := range reflect.VisibleFields(t) {
+		if f.Anonymous || !f.IsExported() {
+			continue
+		}
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		property := propertySchema(f, schemas, in)
+		if in(f, options) {
+			required = append(required, name)
+			if f.Tag.Get("required") == "true" && f.Type.Kind() == reflect.String {
+				property["minLength"] = 1 // an empty one is as good as none
+			}
+		}
+		properties[name] = property
+	}
+	schema := object{"type": "object", "properties": properties, "additionalProperties": false}
+	if len(required) > 0 {
+		schema["required"] = required
+	}
+	if choice, ok := reflect.Zero(t).Interface().(interface{ alternatives() [][]string }); ok {
+		schema["anyOf"] = anyOf(choice.alternatives())
+	}
+	return schema
+}
+
+func propertySchema(f reflect.StructField, schemas object, in use) object {
+	var property object
+	if f.Type.Kind() == reflect.Struct {
+		property = reference(f.Type, schemas, in)
+	} else {
+		property = schemaOf(f.Type, schemas, in)
+	}
+	if doc := f.Tag.Get("doc"); doc != "" {
+		property["description"] = doc
+	}
+	if format := f.Tag.Get("format"); format != "" {
+		property["format"] = format
+	}
+	if most, err := strconv.Atoi(f.Tag.Get("maxLength")); err == nil {
+		property["maxLength"] = most
+	}
+	return property
+}
+
+// alternatives are the members of which one group must be there, and nothing of the others.
+func (verifyInput) alternatives() [][]string { return [][]string{{"token"}, {"email", "code"}} }
+
+func anyOf(groups [][]string) (schemas []object) {
+	for _, group := range groups {
+		members := object{}
+		for _, name := range slices.Concat(groups...) {
+			if slices.Contains(group, name) {
+				members[name] = object{"minLength": 1}
+			} else {
+				members[name] = false
+			}
+		}
+		schemas = append(schemas, object{"required": group, "properties": members})
+	}
+	return schemas
+}
+
+func problemSchema() object {
+	text := object{"type": "string"}
+	field := object{"type": "object", "properties": object{"field": text, "code": text, "detail": text}, "required": []string{"field", "code", "detail"}, "additionalProperties": false}
+	return object{
+		"type": "object",
+		"properties": object{
+			"type":     object{"type": "string", "format": "uri-reference", "description": "Where the problem is documented; its last part is a stable code."},
+			"title":    text,
+			"status":   object{"type": "integer", "minimum": 400, "maximum": 599},
+			"detail":   object{"type": "string", "description": "What to do, in a sentence. It never repeats what was sent."},
+			"instance": object{"type": "string", "format": "uri", "description": "The request id, as it stands in the log."},
+			"errors":   object{"type": "array", "items": field},
+		},
+		"required":             []string{"type", "title", "status", "detail"},
+		"additionalProperties": false,
+	}
+}

@@ -1,0 +1,262 @@
+// Package chain is what stands before every handler: the layers, in one order, in one place.
+//
+// [Chain.Serve] guards the routes of Ringwall, [Chain.Protect] an application of somebody else's. Both do the same
+// things in the same order; see [Chain.enter] and [Chain.admit]. A handler that is reached may rely on all of them:
+// the request has an id, a host that we serve and a path with one meaning; its headers are set; who asks is proved;
+// an unsafe request comes from where it says; the route's rule has admitted it.
+//
+// The chain does not decode bodies and knows no rows: what belongs to whom is the matter of the query.
+package chain
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/ringwall/ringwall/authz"
+	"github.com/ringwall/ringwall/csrf"
+	"github.com/ringwall/ringwall/headers"
+	"github.com/ringwall/ringwall/input"
+	"github.com/ringwall/ringwall/internal/audit"
+	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/problem"
+	"github.com/ringwall/ringwall/internal/secret"
+	"github.com/ringwall/ringwall/internal/sessions"
+)
+
+// Config is what a Chain needs; every field but the proxies and Log is required.
+type Config struct {
+	Sessions       *sessions.Manager
+	Keys           *secret.Keyring
+	Refusals       *audit.Refusals
+	Origins        []string
+	Prefix         string
+	TrustedProxies []netip.Prefix
+	ProxyHeader    string
+	Development    bool
+	Now            func() time.Time
+	Log            *slog.Logger
+}
+
+// Chain guards handlers. It is safe for concurrent use.
+type Chain struct {
+	Config
+	Cookies   *Cookies
+	policy    *headers.Policy
+	origins   *input.Origins
+	guard     *csrf.Guard
+	errorPage func(http.ResponseWriter, *http.Request, error)
+}
+
+// New makes a Chain. ErrorPage shows an error to a person; it is set with [Chain.ShowErrors], because pages need the chain first.
+func New(c Config) (*Chain, error) {
+	cookies, err := newCookies(c.Now)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := headers.New(headers.Options{InsecureTransport: c.Development})
+	if err != nil {
+		return nil, err
+	}
+	origins, err := input.ParseOrigins(c.Origins...)
+	if err != nil {
+		return nil, err
+	}
+	guard, err := csrf.New(csrf.HMAC(c.Keys.MAC(secret.CSRF, []byte("key of the tokens"))), c.Origins...)
+	if err != nil {
+		return nil, err
+	}
+	return &Chain{Config: c, Cookies: cookies, policy: policy, origins: origins, guard: guard}, nil
+}
+
+// ShowErrors sets how people are shown errors. Call it before serving.
+func (c *Chain) ShowErrors(page func(http.ResponseWriter, *http.Request, error)) { c.errorPage = page }
+
+// TokenFor is a new CSRF token for a session that has just begun.
+func (c *Chain) TokenFor(session identity.ID) string {
+	return c.guard.Token(csrf.Session(session.String()))
+}
+
+// enter prepares a request: the layers that do not need to know who asks. It reports whether to go on; if not, the
+// answer has been written.
+func (c *Chain) enter(w http.ResponseWriter, r *http.Request, p *proof) bool {
+	c.setHeaders(w, p.page) // first, so that they stand on every answer, refusals included
+	// Another host is not ours: its links, cookies and origins would not be either.
+	if _, err := c.origins.Of(r); err != nil {
+		c.fail(w, r, c.describe(r, p), err)
+		return false
+	}
+	return true
+}
+
+func (c *Chain) setHeaders(w http.ResponseWriter, page bool) {
+	if page {
+		c.policy.Page(w.Header())
+	} else {
+		c.policy.API(w.Header())
+	}
+}
+
+// admit proves who asks and decides whether they may: identity, then the source of the request, then the rule.
+func (c *Chain) admit(w http.ResponseWriter, r *http.Request, p *proof, rule authz.Rule) bool {
+	err := c.identify(r, p)
+	if err == nil {
+		err = c.checkSource(w, r, p)
+	}
+	if err == nil {
+		err = c.checkRule(r, p, rule)
+	}
+	if err != nil {
+		c.fail(w, r, c.describe(r, p), err)
+		return false
+	}
+	return true
+}
+
+var (
+	errTwoProofs = problem.New(problem.Malformed, "malformed", "Send either the session cookie or an Authorization header, each once.")
+	errSignIn    = problem.New(problem.Unauthenticated, "unauthenticated", "Sign in first.")
+	errFresh     = problem.New(problem.Forbidden, "fresh-required", "Prove again who you are: this needs a proof of the last five minutes.")
+	errDenied    = problem.New(problem.Forbidden, "forbidden", "You may not do this.")
+)
+
+// identify finds the session of a request. A cookie session comes in the cookie only and a bearer session in the
+// header only, so that neither can be used in the other's place.
+func (c *Chain) identify(r *http.Request, p *proof) error {
+	token, err := c.Cookies.session.Read(r)
+	if errors.Is(err, headers.ErrCookieTwice) {
+		return errTwoProofs
+	}
+	if bearer, sent, err := bearerToken(r); err != nil || sent && token != "" {
+		return errTwoProofs
+	} else if sent {
+		token, p.bearer = bearer, true
+	}
+	if token == "" {
+		return nil
+	}
+	session, person, err := c.Sessions.Find(r.Context(), token)
+	if errors.Is(err, sessions.ErrExpired) {
+		c.Refusals.Count(r.Context(), c.describe(r, &proof{route: p.route, page: p.page}).Actor,
+			audit.Event{Name: audit.SessionExpired, User: person.ID, Session: session.ID, Reason: "timeout"})
+	}
+	if errors.Is(err, sessions.ErrMissing) || err == nil && session.Bearer != p.bearer {
+		return nil // never adopted: as if there were none
+	}
+	if err != nil {
+		return err
+	}
+	p.signedIn, p.session, p.person = true, session, person
+	return nil
+}
+
+// bearerToken reads Authorization: Bearer (RFC 6750). Other schemes are not ours.
+func bearerToken(r *http.Request) (token string, sent bool, err error) {
+	values := r.Header["Authorization"]
+	if len(values) == 0 {
+		return "", false, nil
+	}
+	if len(values) > 1 {
+		return "", true, errTwoProofs
+	}
+	scheme, token, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", false, nil
+	}
+	return strings.TrimLeft(token, " "), true, nil
+}
+
+// checkSource is D06: an unsafe request must come from our own pages, or from no browser at all.
+func (c *Chain) checkSource(w http.ResponseWriter, r *http.Request, p *proof) error {
+	if err := c.bind(w, r, p); err != nil {
+		return err
+	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		if r.Header.Get("Upgrade") == "" {
+			return nil
+		}
+		return c.checkUpgrade(r, p) // a WebSocket is opened by a GET, and changes what it likes
+	}
+	if err := c.guard.Check(r); err != nil {
+		c.refuse(r, c.describe(r, p), audit.MaliciousCSRF, "origin")
+		return err
+	}
+	if p.bearer && p.signedIn {
+		return nil // a browser never adds this header by itself
+	}
+	form, err := bufferForm(r)
+	if err != nil {
+		return err
+	}
+	if !p.signedIn && !form {
+		return nil // JSON: the content type alone keeps forms out, and decoding insists on it
+	}
+	if err := c.guard.CheckToken(r, p.binding()); err != nil {
+		c.refuse(r, c.describe(r, p), audit.MaliciousCSRF, "token")
+		return err
+	}
+	return nil
+}
+
+// checkUpgrade asks where a request for another protocol comes from, as if it were unsafe. There is no place for a token.
+func (c *Chain) checkUpgrade(r *http.Request, p *proof) error {
+	unsafe := *r
+	unsafe.Method = http.MethodPost
+	err := c.guard.Check(&unsafe)
+	if err != nil {
+		c.refuse(r, c.describe(r, p), audit.MaliciousCSRF, "origin")
+	}
+	return err
+}
+
+// bind finds out what the request's tokens belong to. Before sign-in that is a cookie which pages set.
+func (c *Chain) bind(w http.ResponseWriter, r *http.Request, p *proof) error {
+	if !p.signedIn {
+		p.pre = read(c.Cookies.pre, r)
+		if p.pre == "" && p.page && !p.app && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			p.pre = rand.Text() + rand.Text()
+			if err := c.Cookies.pre.Set(w.Header(), p.pre, 0); err != nil {
+				return err
+			}
+		}
+	}
+	p.bound = true
+	return nil
+}
+
+// refuse puts a refusal into the audit log.
+func (c *Chain) refuse(r *http.Request, req *Request, event audit.Name, reason string) {
+	c.Refusals.Count(r.Context(), req.Actor, audit.Event{Name: event, User: req.Person.ID, Session: req.Session.ID, Reason: reason})
+}
+
+func (c *Chain) checkRule(r *http.Request, p *proof, rule authz.Rule) error {
+	switch rule.Check(p.actor(identity.Request{}), c.Now()) {
+	case authz.Allowed:
+		return nil
+	case authz.NeedsSignIn:
+		return errSignIn
+	case authz.NeedsRefresh:
+		return errFresh
+	default:
+		c.refuse(r, c.describe(r, p), audit.AuthzFail, "rule")
+		return errDenied
+	}
+}
+
+func clip(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "")
+}
+
+// withRequest puts what the chain proved where handlers find it.
+func withRequest(ctx context.Context, req *Request) context.Context {
+	return context.WithValue(ctx, key{}, req)
+}

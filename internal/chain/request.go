@@ -1,0 +1,88 @@
+package chain
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+
+	"github.com/ringwall/ringwall/authz"
+	"github.com/ringwall/ringwall/csrf"
+	"github.com/ringwall/ringwall/input"
+	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/sessions"
+)
+
+// Route is one line of the one table that feeds the mux, the rules, the listing and the OpenAPI document.
+type Route struct {
+	Method  string
+	Path    string     // below the prefix, as a net/http pattern: "/v1/sessions/{id}"; a path that begins with "/.well-known/" stands at the root
+	Rule    authz.Rule // the zero rule denies
+	Summary string
+	Handler http.Handler
+
+	// What the API says and takes; empty for pages.
+	Page   bool         // answers HTML, errors included
+	In     reflect.Type // nil: no body
+	Out    reflect.Type // nil: no body
+	Status int          // of success
+	Errors []string     // problem codes beside those every route can answer
+}
+
+// Request is what the chain proved and prepared for a handler of ours.
+type Request struct {
+	ID       string // of the request, a UUID
+	Actor    identity.Actor
+	SignedIn bool
+	Session  sessions.Session // zero unless SignedIn
+	Person   sessions.Person  // zero unless SignedIn
+	Device   string           // the known-device cookie as sent
+	Flow     string           // the flow cookie as sent
+	Bearer   bool             // the session came in an Authorization header
+	Browser  bool             // the request carries Origin or a Sec-Fetch header
+
+	page  bool
+	asked string // Accept-Language
+	route string
+	csrf  func() string
+}
+
+// CSRFToken is a new token for a form or for X-CSRF-Token, bound to the session or, before sign-in, to the pre cookie.
+// On an answer that the chain itself gave before it knew who asks, there is none.
+func (r *Request) CSRFToken() string {
+	if r.csrf == nil {
+		return ""
+	}
+	return r.csrf()
+}
+
+// Lang is the language for what is mailed: "en" or "de", by Accept-Language.
+func (r *Request) Lang() string { return input.Language(r.asked, "en", "de") }
+
+// Proved is what a [Check] learns of a request: who asks.
+type Proved struct {
+	Session sessions.Session
+	Person  sessions.Person
+
+	guard   *csrf.Guard
+	binding csrf.Binding
+}
+
+// AppendCSRFToken is [Request.CSRFToken], for a buffer.
+func (p Proved) AppendCSRFToken(text []byte) []byte { return p.guard.AppendToken(text, p.binding) }
+
+// Check is a handler that asks nothing but who is signed in, which is what most requests to Ringwall want to know.
+// No [Request] and no context are made for it.
+type Check func(http.ResponseWriter, Proved)
+
+// ServeHTTP panics: only the chain can call a Check.
+func (Check) ServeHTTP(http.ResponseWriter, *http.Request) {
+	panic("chain: a Check that is not a route's handler")
+}
+
+type key struct{}
+
+// From is the prepared request of a handler behind the chain, and nil anywhere else.
+func From(ctx context.Context) *Request {
+	r, _ := ctx.Value(key{}).(*Request)
+	return r
+}

@@ -1,0 +1,233 @@
+package chain
+
+import (
+	"bytes"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/ringwall/ringwall/authz"
+	"github.com/ringwall/ringwall/csrf"
+	"github.com/ringwall/ringwall/input"
+	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/problem"
+	"github.com/ringwall/ringwall/session"
+)
+
+// Table is the handler of all routes of ours.
+type Table struct {
+	exact   map[string]http.Handler // by path, where the pattern is the path
+	mux     *http.ServeMux
+	missing http.Handler
+	all     http.Handler
+	base    string
+}
+
+// found is a handler that a path itself was registered for: a mux answers with handlers of its own too, which redirect.
+type found struct{ http.Handler }
+
+func isFound(mux *http.ServeMux, r *http.Request) bool {
+	h, _ := mux.Handler(r)
+	_, ok := h.(found)
+	return ok
+}
+
+// Serve makes one handler of the table. What no route matches is a 404, and a known path with another method a 405,
+// both as problem documents with all headers.
+func (c *Chain) Serve(routes []Route) *Table {
+	byPath := map[string][]Route{}
+	for _, r := range routes {
+		pattern := c.Prefix + r.Path
+		if strings.HasPrefix(r.Path, "/.well-known/") {
+			pattern = r.Path
+		}
+		byPath[pattern] = append(byPath[pattern], r)
+	}
+	t := &Table{exact: map[string]http.Handler{}, mux: http.NewServeMux(), missing: c.missing(), base: c.Prefix + "/"}
+	for pattern, routes := range byPath {
+		h := c.methods(pattern, routes)
+		t.mux.Handle(pattern, found{h})
+		if !strings.Contains(pattern, "{") && !strings.HasSuffix(pattern, "/") {
+			t.exact[pattern] = h // the mux would find the same: nothing is more specific
+		}
+	}
+	t.all = input.PathGuard(http.HandlerFunc(t.find), c.refusePath)
+	return t
+}
+
+// ServeHTTP answers for a route of ours, and with 404 for any other path.
+func (t *Table) ServeHTTP(w http.ResponseWriter, r *http.Request) { t.all.ServeHTTP(w, r) }
+
+func (t *Table) find(w http.ResponseWriter, r *http.Request) {
+	if h, ok := t.exact[r.URL.Path]; ok {
+		h.ServeHTTP(w, r)
+		return
+	}
+	if !isFound(t.mux, r) {
+		t.missing.ServeHTTP(w, r)
+		return
+	}
+	t.mux.ServeHTTP(w, r)
+}
+
+// owns reports whether a path is ours: everything under the prefix, and the well-known paths that have a route.
+func (t *Table) owns(r *http.Request) bool {
+	if strings.HasPrefix(r.URL.Path, t.base) {
+		return true
+	}
+	return strings.HasPrefix(r.URL.Path, "/.well-known/") && isFound(t.mux, r)
+}
+
+// refusePath answers for a path that two parsers could read differently: it reaches neither mux nor rule.
+func (c *Chain) refusePath(w http.ResponseWriter, r *http.Request, err error) {
+	c.refuseWith(w, r, &proof{}, err)
+}
+
+// refuseWith answers with an error before anybody asked who is there.
+func (c *Chain) refuseWith(w http.ResponseWriter, r *http.Request, p *proof, err error) {
+	if c.enter(w, r, p) {
+		c.fail(w, r, c.describe(r, p), err)
+	}
+}
+
+// serve runs a handler of ours behind the whole chain.
+func (c *Chain) serve(pattern string, route Route) http.Handler {
+	check, isCheck := route.Handler.(Check)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := proof{route: pattern, page: route.Page}
+		if !c.enter(w, r, &p) {
+			return
+		}
+		defer c.recoverPanic(w, r, &p)
+		if r.Body != nil && r.Body != http.NoBody {
+			r.Body = http.MaxBytesReader(w, r.Body, input.MaxBodyBytes)
+		}
+		if !c.admit(w, r, &p, route.Rule) {
+			return
+		}
+		if isCheck {
+			check(w, Proved{Session: p.session, Person: p.person, guard: c.guard, binding: p.binding()})
+			return
+		}
+		route.Handler.ServeHTTP(w, r.WithContext(withRequest(r.Context(), c.describe(r, &p))))
+	})
+}
+
+func (c *Chain) methods(pattern string, routes []Route) http.Handler {
+	handlers := map[string]http.Handler{}
+	var allow []string
+	page := false
+	for _, r := range routes {
+		h := c.serve(pattern, r)
+		handlers[r.Method] = h
+		allow = append(allow, r.Method)
+		if r.Method == http.MethodGet {
+			handlers[http.MethodHead] = h
+			allow = append(allow, http.MethodHead)
+		}
+		page = page || r.Page
+	}
+	slices.Sort(allow)
+	refuse := problem.New(problem.MethodNotAllowed, "method-not-allowed", "Use one of the methods in the Allow header.")
+	refuse.Header = http.Header{"Allow": {strings.Join(allow, ", ")}}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h, ok := handlers[r.Method]; ok {
+			h.ServeHTTP(w, r)
+			return
+		}
+		c.refuseWith(w, r, &proof{route: pattern, page: page}, refuse)
+	})
+}
+
+func (c *Chain) missing() http.Handler {
+	refuse := problem.New(problem.Missing, "not-found", "There is nothing here that you may see.")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page := strings.Contains(r.Header.Get("Accept"), "text/html") && !strings.HasPrefix(r.URL.Path, c.Prefix+"/v1/")
+		c.refuseWith(w, r, &proof{page: page}, refuse)
+	})
+}
+
+// Protect guards an application: signed in everywhere but for the public patterns ("GET /{$}"), which the mux of
+// net/http reads. Paths of ours go to the table. The application finds the session with [session.From]; headers that
+// claim an identity mean nothing.
+func (c *Chain) Protect(ours *Table, app http.Handler, public []string) http.Handler {
+	open := http.NewServeMux()
+	for _, pattern := range public {
+		open.Handle(pattern, found{app})
+	}
+	guarded := c.policy.App(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		req := From(r.Context())
+		defer c.recoverPanic(w, r, &proof{page: req.page, described: req}) // inside of App, whose writer knows whether the head is out
+		app.ServeHTTP(w, r)
+	}))
+	return input.PathGuard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ours.owns(r) {
+			ours.ServeHTTP(w, r)
+			return
+		}
+		p := proof{route: "application", app: true, page: strings.Contains(r.Header.Get("Accept"), "text/html")}
+		if !c.enter(w, r, &p) {
+			return
+		}
+		rule := authz.SignedIn()
+		if isFound(open, r) {
+			rule = authz.Public()
+		}
+		defer c.recoverPanic(w, r, &p)
+		if !c.admit(w, r, &p, rule) {
+			return
+		}
+		release(w.Header())
+		guarded.ServeHTTP(w, withSession(r, c.describe(r, &p)))
+	}), c.refusePath)
+}
+
+// release takes back what the chain set for an answer of its own: from here on the application chooses, and
+// [headers.Policy.App] fills in what it leaves open.
+func release(h http.Header) {
+	kept := h["Set-Cookie"]
+	clear(h)
+	if kept != nil {
+		h["Set-Cookie"] = kept
+	}
+}
+
+func withSession(r *http.Request, req *Request) *http.Request {
+	ctx := withRequest(r.Context(), req)
+	if req.SignedIn {
+		s := &session.Session{
+			ID: req.Session.ID, UserID: req.Person.ID, Email: req.Person.Email, DisplayName: req.Person.DisplayName, Roles: req.Person.Roles,
+			CreatedAt: identity.Time(req.Session.CreatedMicros), ExpiresAt: identity.Time(req.Session.ExpiresMicros), FreshUntil: identity.Time(req.Session.FreshMicros),
+		}
+		ctx = session.With(ctx, s, req.Actor)
+	}
+	return r.WithContext(ctx)
+}
+
+// bufferForm reads a urlencoded form, so that its token can be looked at, and leaves the body as it was.
+func bufferForm(r *http.Request) (form bool, err error) {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/x-www-form-urlencoded" || r.Body == nil {
+		return false, nil // whatever it is, decoding refuses it or the handler reads it
+	}
+	if r.Header.Get(csrf.Header) != "" {
+		return true, nil // the token is there: the form is its handler's
+	}
+	raw, err := io.ReadAll(io.LimitReader(r.Body, input.MaxBodyBytes+1))
+	if err != nil || len(raw) > input.MaxBodyBytes {
+		return true, problem.New(problem.TooLarge, "too-large", "The form is too large: send at most 64 KiB.")
+	}
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{bytes.NewReader(raw), r.Body}
+	values, err := url.ParseQuery(string(raw))
+	if err != nil {
+		return true, problem.New(problem.Malformed, "malformed", "The form cannot be read.")
+	}
+	r.PostForm = values
+	return true, nil
+}

@@ -1,0 +1,61 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/ringwall/ringwall/authz"
+	"github.com/ringwall/ringwall/internal/chain"
+)
+
+// Routes are the pages. Paths are below the prefix, except those that begin with /.well-known/.
+func (w *Web) Routes() []chain.Route {
+	public, signedIn, fresh := authz.Public(), authz.SignedIn(), authz.Fresh()
+	routes := []chain.Route{
+		w.route("GET", "/{$}", public, "To the account or to sign-in", (*visit).home),
+		w.route("GET", "/.well-known/change-password", public, "To the change of password", (*visit).wellKnownChangePassword),
+
+		w.route("GET", "/login", public, "Sign in", (*visit).login),
+		w.route("POST", "/login", public, "Sign in", (*visit).postLogin),
+		w.route("POST", "/logout", public, "Sign out", (*visit).postLogout),
+		w.route("GET", "/signup", public, "Create an account", (*visit).signup),
+		w.route("POST", "/signup", public, "Create an account", (*visit).postSignup),
+		w.route("GET", "/check-mail", public, "A mail is on its way; type its code", (*visit).checkMail),
+		w.route("POST", "/check-mail", public, "Confirm an address by code", (*visit).postCheckMail),
+		w.route("POST", "/check-mail/resend", public, "Send the confirmation again", (*visit).postResend),
+		w.route("GET", "/verify-email", public, "The page behind a mailed link", (*visit).verifyEmail),
+		w.route("POST", "/verify-email", public, "Confirm an address by link", (*visit).postVerifyEmail),
+		w.route("GET", "/forgot-password", public, "Ask for a new password", (*visit).forgotPassword),
+		w.route("POST", "/forgot-password", public, "Ask for a new password", (*visit).postForgotPassword),
+		w.route("GET", "/forgot-password/sent", public, "A mail is on its way", (*visit).forgotPasswordSent),
+		w.route("GET", "/reset-password", public, "The page behind a mailed link", (*visit).resetPassword),
+		w.route("POST", "/reset-password", public, "Choose a new password", (*visit).postResetPassword),
+
+		w.route("GET", "/account", signedIn, "The account and its devices", (*visit).account),
+		w.route("POST", "/account/password", signedIn, "Change the password", (*visit).postAccountPassword),
+		w.route("GET", "/account/devices/{id}", fresh, "Ask before a device is signed out", (*visit).device),
+		w.route("POST", "/account/devices/{id}", fresh, "Sign out a device", (*visit).postDevice),
+		w.route("GET", "/account/other-devices", fresh, "Ask before all other devices are signed out", (*visit).otherDevices),
+		w.route("POST", "/account/other-devices", fresh, "Sign out all other devices", (*visit).postOtherDevices),
+		w.route("GET", "/reauthenticate", signedIn, "Prove again who you are", (*visit).reauthenticate),
+		w.route("POST", "/reauthenticate", signedIn, "Prove again who you are", (*visit).postReauthenticate),
+
+		w.route("GET", "/problems/{code}", public, "What a problem code means", (*visit).problem),
+		w.route("GET", "/static/{name}", public, "Style sheet, icon and script", (*visit).static),
+	}
+	if w.Operations != nil {
+		routes = append(routes, w.route("GET", "/docs", public, "The API, readable", (*visit).docs))
+	}
+	if w.Development {
+		routes = append(routes,
+			w.route("GET", "/dev/mail", public, "Mails of this development server", (*visit).devMail),
+			w.route("GET", "/dev/mail/{id}", public, "The HTML of one mail, sandboxed", (*visit).devMailHTML))
+	}
+	return routes
+}
+
+func (w *Web) route(method, path string, rule authz.Rule, summary string, handle func(*visit)) chain.Route {
+	return chain.Route{Method: method, Path: path, Rule: rule, Summary: summary, Page: true,
+		Handler: http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+			handle(&visit{web: w, w: out, r: r, ask: w.request(r.Context()), lang: w.languageOf(r)})
+		})}
+}

@@ -1,0 +1,247 @@
+package web_test
+
+import (
+	"encoding/base64"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ringwall/ringwall/internal/problem"
+)
+
+var (
+	update = flag.Bool("update", false, "write the golden files anew")
+	pages  = flag.String("pages", "", "also write every state of every page into this folder, to look at")
+)
+
+func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
+
+// state is one thing that a page can show.
+type state struct {
+	name   string
+	status int
+	show   func(h *house) *http.Response
+}
+
+func noteOf(email string) string {
+	return "__Host-ringwall-note=" + base64.RawURLEncoding.EncodeToString([]byte(`{"email":"`+email+`"}`))
+}
+
+var (
+	errLogin = problem.New(problem.Unauthenticated, "login-failed", "x")
+	errWait  = problem.New(problem.TooMany, "too-many-requests", "x").After(5 * time.Minute)
+	errBusy  = problem.New(problem.Unavailable, "busy", "x").After(2 * time.Second)
+	errProof = problem.New(problem.Forbidden, "password-required", "x")
+	errLink  = problem.New(problem.Invalid, "link-invalid", "x")
+	errWeak  = problem.New(problem.Invalid, "password-weak", "x").With(problem.Field{Name: "password", Code: "too-short", Detail: "x"})
+)
+
+// failing makes the next call of the accounts fail.
+func failing(h *house, err error) *house {
+	h.people.err = err
+	return h
+}
+
+// states are all of them, in the order of somebody's way through.
+func states() []state {
+	login := []string{"email", "ada@example.org", "password", "correct horse battery"}
+	all := []state{
+		{"login", 200, func(h *house) *http.Response { return h.get("/auth/login?return_to=/invoices") }},
+		{"login-signed-out", 200, func(h *house) *http.Response { return h.get("/auth/login?done=signed-out") }},
+		{"login-confirmed", 200, func(h *house) *http.Response { return h.get("/auth/login?done=email-confirmed") }},
+		{"login-reset", 200, func(h *house) *http.Response { return h.get("/auth/login?done=password-reset") }},
+		{"login-empty", 422, func(h *house) *http.Response { return h.post("/auth/login") }},
+		{"login-failed", 401, func(h *house) *http.Response {
+			return failing(h, errLogin).post("/auth/login", append(login, "remember", "1", "return_to", "/invoices")...)
+		}},
+		{"login-wait", 429, func(h *house) *http.Response { return failing(h, errWait).post("/auth/login", login...) }},
+		{"login-busy", 503, func(h *house) *http.Response { return failing(h, errBusy).post("/auth/login", login...) }},
+		{"signup", 200, func(h *house) *http.Response { return h.get("/auth/signup") }},
+		{"signup-faults", 422, func(h *house) *http.Response {
+			return h.post("/auth/signup", "display_name", "<Ada>", "email", "ada", "password", "")
+		}},
+		{"signup-weak", 422, func(h *house) *http.Response {
+			return failing(h, errWeak).post("/auth/signup", "display_name", "Ada", "email", "ada@example.org", "password", "short")
+		}},
+		{"check-mail", 200, func(h *house) *http.Response {
+			return h.get("/auth/check-mail", "Cookie", noteOf("ada@example.org"))
+		}},
+		{"check-mail-unknown", 200, func(h *house) *http.Response { return h.get("/auth/check-mail") }},
+		{"check-mail-resent", 200, func(h *house) *http.Response {
+			return h.get("/auth/check-mail?done=mail-sent", "Cookie", noteOf("ada@example.org"))
+		}},
+		{"check-mail-wrong", 422, func(h *house) *http.Response {
+			return failing(h, errLink).post("/auth/check-mail", "email", "ada@example.org", "code", "AAAA-BBBB")
+		}},
+		{"check-mail-password", 403, func(h *house) *http.Response {
+			return failing(h, errProof).post("/auth/check-mail", "email", "ada@example.org", "code", "ABCD-EFGH")
+		}},
+		{"verify-email", 200, func(h *house) *http.Response { return h.get("/auth/verify-email?token=good") }},
+		{"verify-email-password", 200, func(h *house) *http.Response {
+			h.people.pending.NeedsPassword = true
+			return h.get("/auth/verify-email?token=good")
+		}},
+		{"verify-email-wrong", 401, func(h *house) *http.Response {
+			h.people.pending.NeedsPassword = true
+			return failing(h, errLogin).post("/auth/verify-email", "token", "good", "password", "wrong")
+		}},
+		{"verify-email-spent", 422, func(h *house) *http.Response { return h.get("/auth/verify-email?token=spent") }},
+		{"forgot-password", 200, func(h *house) *http.Response { return h.get("/auth/forgot-password") }},
+		{"forgot-password-fault", 422, func(h *house) *http.Response { return h.post("/auth/forgot-password", "email", "ada@") }},
+		{"forgot-password-sent", 200, func(h *house) *http.Response {
+			return h.get("/auth/forgot-password/sent", "Cookie", noteOf("ada@example.org"))
+		}},
+		{"reset-password", 200, func(h *house) *http.Response { return h.get("/auth/reset-password?token=good") }},
+		{"reset-password-weak", 422, func(h *house) *http.Response {
+			return failing(h, errWeak).post("/auth/reset-password", "token", "good", "password", "short")
+		}},
+		{"reset-password-spent", 422, func(h *house) *http.Response { return h.get("/auth/reset-password?token=spent") }},
+	}
+	return append(all, append(signedInStates(), otherStates()...)...)
+}
+
+func signedInStates() []state {
+	return []state{
+		{"account", 200, func(h *house) *http.Response { return h.signIn().get("/auth/account") }},
+		{"account-alone", 200, func(h *house) *http.Response {
+			h.people.sessions = h.people.sessions[:1]
+			return h.signIn().get("/auth/account?done=devices-signed-out")
+		}},
+		{"account-wrong", 401, func(h *house) *http.Response {
+			return failing(h.signIn(), errLogin).post("/auth/account/password", "current_password", "wrong", "new_password", "correct horse battery staple")
+		}},
+		{"account-weak", 422, func(h *house) *http.Response {
+			return failing(h.signIn(), errWeak).post("/auth/account/password", "current_password", "right", "new_password", "short")
+		}},
+		{"device", 200, func(h *house) *http.Response { return h.signIn().get("/auth/account/devices/" + id(2).String()) }},
+		{"other-devices", 200, func(h *house) *http.Response { return h.signIn().get("/auth/account/other-devices") }},
+		{"reauthenticate", 200, func(h *house) *http.Response {
+			return h.signIn().get("/auth/reauthenticate?return_to=/auth/account/other-devices")
+		}},
+		{"reauthenticate-wrong", 401, func(h *house) *http.Response {
+			return failing(h.signIn(), errLogin).post("/auth/reauthenticate", "password", "wrong", "return_to", "/auth/account")
+		}},
+	}
+}
+
+func otherStates() []state {
+	all := []state{
+		{"dev-mail", 200, func(h *house) *http.Response { return h.get("/auth/dev/mail") }},
+		{"dev-mail-empty", 200, func(h *house) *http.Response {
+			h.mails = nil
+			return h.get("/auth/dev/mail")
+		}},
+		{"docs", 200, func(h *house) *http.Response { return h.get("/auth/docs") }},
+		{"problem", 200, func(h *house) *http.Response { return h.get("/auth/problems/csrf") }},
+		{"error-signed-in", 404, func(h *house) *http.Response { return h.signIn().get("/auth/problems/none") }},
+		{"error-unforeseen", 500, func(h *house) *http.Response {
+			return failing(h, errors.New("dial tcp 10.0.0.5:5432: refused")).post("/auth/forgot-password", "email", "ada@example.org")
+		}},
+	}
+	for _, entry := range problem.Catalogue() {
+		all = append(all, state{"error-" + entry.Code, entry.Kind.Status(), func(h *house) *http.Response {
+			return h.fail(httptest.NewRequest(http.MethodPost, "/auth/login", nil), problem.New(entry.Kind, entry.Code, "x"))
+		}})
+	}
+	return all
+}
+
+func bodyOf(t *testing.T, r *http.Response) string {
+	t.Helper()
+	raw, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+// render shows a state in a language.
+func render(t *testing.T, s state, lang string) (*http.Response, string) {
+	t.Helper()
+	h := newHouse(t)
+	h.lang = lang
+	res := s.show(h)
+	return res, bodyOf(t, res)
+}
+
+func TestEveryStateIsAWholePageWithItsStatus(t *testing.T) {
+	for _, s := range states() {
+		for _, lang := range []string{"en", "de"} {
+			t.Run(s.name+"-"+lang, func(t *testing.T) {
+				res, body := render(t, s, lang)
+				if res.StatusCode != s.status {
+					t.Fatalf("status = %d, want %d\n%s", res.StatusCode, s.status, body)
+				}
+				if got := res.Header.Get("Content-Type"); got != "text/html; charset=utf-8" {
+					t.Errorf("Content-Type = %q", got)
+				}
+				checkPage(t, body)
+				if *pages != "" {
+					writePage(t, s.name+"-"+lang, body)
+				}
+			})
+		}
+	}
+}
+
+func writePage(t *testing.T, name, body string) {
+	t.Helper()
+	body = strings.ReplaceAll(body, `"/auth/static/`, `"static/`)
+	if err := os.WriteFile(filepath.Join(*pages, name+".html"), []byte(body), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h := newHouse(t)
+	for _, name := range []string{"style.css", "script.js", "icon.svg"} {
+		address := h.Asset(name)
+		file := filepath.Join(*pages, "static", filepath.Base(address))
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(bodyOf(t, h.get(address))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// hashes are in the names of static files, and change with them.
+var hashes = regexp.MustCompile(`\.[0-9a-f]{16}\.`)
+
+func TestGoldenPages(t *testing.T) {
+	golden := map[string]bool{"login-failed": true, "signup-faults": true, "check-mail": true, "account": true, "device": true, "error-not-found": true}
+	for _, s := range states() {
+		if !golden[s.name] {
+			continue
+		}
+		for _, lang := range []string{"en", "de"} {
+			t.Run(s.name+"-"+lang, func(t *testing.T) {
+				_, body := render(t, s, lang)
+				body = hashes.ReplaceAllString(body, ".HASH.")
+				file := filepath.Join("testdata", fmt.Sprintf("%s.%s.golden", s.name, lang))
+				if *update {
+					if err := os.WriteFile(file, []byte(body), 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+				want, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(string(want), body); diff != "" {
+					t.Errorf("the page differs from %s (-update writes it anew): -want +got\n%s", file, diff)
+				}
+			})
+		}
+	}
+}
