@@ -1,0 +1,184 @@
+package ringwall
+
+import (
+	"context"
+	"time"
+
+	"github.com/ringwall/ringwall/internal/account"
+	"github.com/ringwall/ringwall/internal/api"
+	"github.com/ringwall/ringwall/internal/audit"
+	"github.com/ringwall/ringwall/internal/chain"
+	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/mail"
+	"github.com/ringwall/ringwall/internal/secret"
+	"github.com/ringwall/ringwall/internal/sessions"
+	"github.com/ringwall/ringwall/internal/sqlstore"
+	"github.com/ringwall/ringwall/internal/web"
+	"github.com/ringwall/ringwall/password"
+)
+
+// build joins the parts: the one place where they meet.
+func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err error) {
+	o := rw.opt
+	if err := rw.refuseOwner(ctx); err != nil {
+		return err
+	}
+	if err := rw.store.ClaimEnvironment(ctx, o.Environment); err != nil {
+		return err
+	}
+	if rw.keys, err = secret.OpenKeyring(ctx, master, o.Environment, rw.store, o.Now); err != nil {
+		return err
+	}
+	rw.store.UseKeyring(rw.keys)
+	rw.builder = audit.NewBuilder(rw.keys, o.Now)
+	sender, err := rw.sender()
+	if err != nil {
+		return err
+	}
+	rw.sessions = sessions.New(rw.store, o.sessionOptions())
+	if rw.queue, err = password.NewQueue(password.QueueOptions{Slots: o.HashSlots}); err != nil {
+		return err
+	}
+	hasher, err := password.NewHasher(rw.queue, o.Argon2id)
+	if err != nil {
+		return err
+	}
+	refusals := audit.NewRefusals(rw.store, audit.RefusalsOptions{Now: o.Now, Log: o.Log})
+	rw.accounts = account.New(account.Config{
+		Store: rw.store, Keys: rw.keys, Hasher: hasher, Policy: password.Policy{MinLength: o.PasswordMinLength}, Engine: rw.sessions,
+		Refusals: refusals, Attempts: attempts, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
+	})
+	if err := rw.buildHandler(refusals); err != nil {
+		return err
+	}
+	rw.start(mail.NewWorker(rw.store, sender, mail.WorkerOptions{Now: o.Now, Log: o.Log}), audit.NewSealer(rw.store, rw.keys, audit.SealerOptions{Now: o.Now, Log: o.Log}), refusals)
+	return nil
+}
+
+func (rw *Ringwall) sender() (mail.Sender, error) {
+	if rw.opt.Development && rw.opt.SMTP.IsZero() {
+		return sqlstore.DevSender{Store: rw.store}, nil
+	}
+	relay, err := mail.ParseSMTP(rw.opt.SMTP)
+	if err != nil {
+		return nil, err
+	}
+	return mail.NewSMTP(relay, rw.opt.MailFrom, mail.SMTPOptions{})
+}
+
+func (rw *Ringwall) buildHandler(refusals *audit.Refusals) (err error) {
+	o := rw.opt
+	rw.chain, err = chain.New(chain.Config{
+		Sessions: rw.sessions, Keys: rw.keys, Refusals: refusals, Origins: o.Origins, Prefix: o.Prefix,
+		TrustedProxies: o.TrustedProxies, ProxyHeader: o.TrustedProxyHeader, Development: o.Development, Now: o.Now, Log: o.Log,
+	})
+	if err != nil {
+		return err
+	}
+	pages, err := web.New(web.Config{
+		Accounts: rw.accounts, Cookies: rw.chain.Cookies,
+		Seal:   func(plain []byte) []byte { return rw.keys.Seal(secret.Flows, "note", plain) },
+		Open:   func(sealed []byte) ([]byte, error) { return rw.keys.Open(secret.Flows, "note", sealed) },
+		Prefix: o.Prefix, Service: o.ServiceName, PasswordMinLength: o.PasswordMinLength,
+		PasswordChanged: rw.accounts.PasswordChanged, Development: o.Development, Mails: rw.devMails, Operations: rw.operations, Fail: rw.chain.Fail, Now: o.Now,
+	})
+	if err != nil {
+		return err
+	}
+	rw.chain.ShowErrors(pages.Error)
+	rw.routes = append(api.New(rw.accounts, rw.chain).Routes(), pages.Routes()...)
+	description, err := api.OpenAPI(o.Prefix, o.Origins[0], rw.routes)
+	if err != nil {
+		return err
+	}
+	rw.routes = append(rw.routes, description)
+	rw.table = rw.chain.Serve(rw.routes)
+	return nil
+}
+
+// operations are what the readable page of the API lists.
+func (rw *Ringwall) operations() []web.Operation {
+	var list []web.Operation
+	for _, r := range rw.routes {
+		if !r.Page && r.Status != 0 {
+			list = append(list, web.OperationOf(r, rw.opt.Prefix))
+		}
+	}
+	return list
+}
+
+// recordServing puts the start of a server into the audit log, once. Commands, which do not serve, leave none.
+func (rw *Ringwall) recordServing() {
+	rw.serving.Do(func() {
+		rw.served.Store(true)
+		rw.record(context.Background(), audit.SysStartup)
+	})
+}
+
+// record writes an event of the server itself. A store that cannot take it has told its trouble already, and does not
+// keep the server from starting or stopping.
+func (rw *Ringwall) record(ctx context.Context, event audit.Name) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	err := rw.store.Change(ctx, identity.NewSystem("ringwall"), func(context.Context, account.Tx) (audit.Event, error) {
+		return audit.Event{Name: event}, nil
+	})
+	if err != nil {
+		rw.opt.Log.ErrorContext(ctx, "the audit log has no event for this start or stop", "event", string(event), "error", err)
+	}
+}
+
+type runner interface{ Run(context.Context) }
+
+// start begins the workers. Refusals end before the sealer, so that their last rows are sealed too.
+func (rw *Ringwall) start(mails *mail.Worker, sealer *audit.Sealer, refusals *audit.Refusals) {
+	rw.store.OnCommit(mails.Wake, sealer.Wake)
+	ctx, stop := context.WithCancel(context.Background())
+	sealing, stopSealing := context.WithCancel(context.Background())
+	rw.stop = stop
+	for _, worker := range []runner{mails, rw.sessions, refusals, purger{rw}} {
+		rw.workers.Go(func() { worker.Run(ctx) })
+	}
+	var sealed = make(chan struct{})
+	go func() {
+		sealer.Run(sealing)
+		close(sealed)
+	}()
+	rw.last = func() {
+		stopSealing()
+		<-sealed
+	}
+	// Mails and rows of an earlier run may be waiting.
+	mails.Wake()
+	sealer.Wake()
+}
+
+// purger deletes what has expired.
+type purger struct{ rw *Ringwall }
+
+const purgeEvery = 10 * time.Minute
+
+// Run clears up until ctx ends.
+func (p purger) Run(ctx context.Context) {
+	tick := time.NewTicker(purgeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if _, err := p.rw.store.Purge(ctx, p.rw.opt.Now().UnixMicro()); err != nil && ctx.Err() == nil {
+			p.rw.opt.Log.WarnContext(ctx, "expired rows not cleared; trying again in ten minutes", "error", err)
+		}
+	}
+}
+
+func (rw *Ringwall) devMails(ctx context.Context) ([]mail.Message, error) {
+	stored, err := rw.store.DevMails(ctx)
+	list := make([]mail.Message, 0, len(stored))
+	for _, m := range stored {
+		list = append(list, m.Message)
+	}
+	return list, err
+}

@@ -1,0 +1,237 @@
+package ringwall
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/ringwall/ringwall/internal/account"
+	"github.com/ringwall/ringwall/internal/secret"
+	"github.com/ringwall/ringwall/internal/sessions"
+	"github.com/ringwall/ringwall/password"
+)
+
+// Lifetimes of sessions (D13) and the floor of attempts (D05, D25) where nothing else is set.
+const (
+	defaultIdle       = 30 * time.Minute
+	defaultAbsolute   = 12 * time.Hour
+	defaultRemembered = 30 * 24 * time.Hour
+	rememberedIdle    = 14 * 24 * time.Hour
+	freshFor          = 5 * time.Minute
+	defaultMax        = 20
+	defaultCacheBytes = 256 << 20
+)
+
+// attempts is five tries in five minutes, then a lock of five minutes that doubles up to an hour.
+var attempts = account.AttemptPolicy{
+	Max:          5,
+	WindowMicros: (5 * time.Minute).Microseconds(),
+	LockMicros:   (5 * time.Minute).Microseconds(),
+	MaxMicros:    time.Hour.Microseconds(),
+}
+
+// OptionsError says which options are not fit to start with, a line each, with the mend.
+type OptionsError struct{ faults error }
+
+// Error lists the faults.
+func (e *OptionsError) Error() string { return e.faults.Error() }
+
+// Unwrap is the faults, joined.
+func (e *OptionsError) Unwrap() error { return e.faults }
+
+// Check reports what [New] would refuse without opening anything: nil, or an [*OptionsError].
+func (o Options) Check() error {
+	_, err := o.settle()
+	return err
+}
+
+// settle fills in the defaults and reports every fault at once.
+func (o Options) settle() (Options, error) {
+	o.Origins = slices.Clone(o.Origins)
+	o.TrustedProxies = slices.Clone(o.TrustedProxies)
+	setDefault(&o.Prefix, "/auth")
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Environment == "" {
+		o.Environment = "production"
+		if o.Development {
+			o.Environment = "development"
+		}
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Argon2id == (password.Params{}) {
+		o.Argon2id = password.DefaultParams()
+	}
+	setDefault(&o.SessionIdle, defaultIdle)
+	setDefault(&o.SessionAbsolute, defaultAbsolute)
+	setDefault(&o.SessionRemembered, defaultRemembered)
+	setDefault(&o.SessionMax, defaultMax)
+	setDefault(&o.SessionCacheBytes, defaultCacheBytes)
+
+	faults := []error{o.checkOrigins(), o.checkPrefix(), o.checkName(), o.checkSessions(), o.checkMail(), o.checkProxies(), o.checkDatabase(), o.Argon2id.Check()}
+	if o.PasswordMinLength != 0 && (o.PasswordMinLength < 15 || o.PasswordMinLength > 128) {
+		faults = append(faults, errors.New("PasswordMinLength must be 15 to 128: shorter passwords are weak without a second factor"))
+	}
+	if o.HashSlots < 0 {
+		faults = append(faults, errors.New("HashSlots must not be negative: 0 chooses by cores and memory"))
+	}
+	if o.ServiceName == "" && len(o.Origins) > 0 {
+		o.ServiceName = "Ringwall"
+		if u, err := url.Parse(o.Origins[0]); err == nil && !loopback(u.Hostname()) {
+			o.ServiceName = u.Hostname()
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return o, &OptionsError{err}
+	}
+	return o, nil
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func (o Options) checkOrigins() error {
+	if len(o.Origins) == 0 {
+		return errors.New(`Origins is missing: list the origins under which people reach the application, such as "https://app.example.org"`)
+	}
+	var faults []error
+	for _, origin := range o.Origins {
+		u, err := url.Parse(origin)
+		switch {
+		case err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin || strings.ToLower(origin) != origin:
+			faults = append(faults, fmt.Errorf("origin %q is not an origin: write scheme and host in lower case, and a port if it is not the usual one", origin))
+		case u.Scheme == "http" && !(o.Development && loopback(u.Hostname())):
+			faults = append(faults, fmt.Errorf("origin %q is not https: cookies and passwords would travel in the clear; use https (http is for loopback in development)", origin))
+		case u.Scheme == "https" && u.Port() == "443" || u.Scheme == "http" && u.Port() == "80":
+			faults = append(faults, fmt.Errorf("origin %q names the usual port, which browsers leave out: leave it out too", origin))
+		case u.Scheme != "https" && u.Scheme != "http":
+			faults = append(faults, fmt.Errorf("origin %q must begin with https://", origin))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// prefixForm leaves out whatever two parsers of paths could read differently.
+var prefixForm = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$`)
+
+func (o Options) checkPrefix() error {
+	if !prefixForm.MatchString(o.Prefix) {
+		return errors.New(`Prefix must be a path such as "/auth": a slash and letters, digits, hyphens or underscores, without a slash at its end`)
+	}
+	return nil
+}
+
+// checkName keeps the name fit for the subject of a mail.
+func (o Options) checkName() error {
+	if len(o.ServiceName) > 100 || !utf8.ValidString(o.ServiceName) || strings.ContainsFunc(o.ServiceName, unicode.IsControl) {
+		return errors.New("ServiceName must be one line of at most 100 bytes: it stands in the subjects of mails")
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
+}
+
+func (o Options) checkSessions() error {
+	switch {
+	case o.SessionIdle < time.Second || o.SessionAbsolute < time.Second || o.SessionRemembered < time.Second:
+		return errors.New("SessionIdle, SessionAbsolute and SessionRemembered must be a second or more")
+	case o.SessionIdle > o.SessionAbsolute:
+		return errors.New("SessionIdle is longer than SessionAbsolute: a session would never idle out; shorten it")
+	case o.SessionAbsolute > 30*24*time.Hour || o.SessionRemembered > 400*24*time.Hour:
+		return errors.New("SessionAbsolute may be 30 days at most, SessionRemembered 400 (browsers keep no cookie longer)")
+	case o.SessionMax < 1 || o.SessionMax > 99:
+		return errors.New("SessionMax must be 1 to 99")
+	case o.SessionCacheBytes < 0:
+		return errors.New("SessionCacheBytes must not be negative")
+	}
+	return nil
+}
+
+func (o Options) checkMail() error {
+	if o.Development {
+		return nil
+	}
+	if o.SMTP.IsZero() || o.MailFrom == "" {
+		return errors.New(`SMTP and MailFrom are missing: nobody could confirm an address; set "smtp://user:password@host:587" and a sender`)
+	}
+	return nil
+}
+
+func (o Options) checkProxies() error {
+	if (len(o.TrustedProxies) == 0) != (o.TrustedProxyHeader == "") {
+		return errors.New("TrustedProxies and TrustedProxyHeader belong together: name the proxy's network and the one header it sets")
+	}
+	return nil
+}
+
+// checkDatabase keeps passwords and personal data off a network in the clear.
+func (o Options) checkDatabase() error {
+	switch {
+	case o.Database == "":
+		return errors.New(`Database is missing: set "sqlite:PATH" or "postgres://…"`)
+	case o.Development || strings.HasPrefix(o.Database, "sqlite:"):
+		return nil
+	}
+	u, err := url.Parse(o.Database)
+	if err != nil {
+		return errors.New("Database is no address: write postgres://user@host/name?sslmode=verify-full")
+	}
+	host := u.Hostname()
+	if named := u.Query().Get("host"); named != "" {
+		host = named
+	}
+	mode := u.Query().Get("sslmode")
+	if host == "" || strings.HasPrefix(host, "/") || loopback(host) || mode == "verify-full" || mode == "verify-ca" {
+		return nil
+	}
+	return errors.New("Database is on another machine without a verified connection: add sslmode=verify-full to its address (and sslrootcert for a certificate authority of your own)")
+}
+
+// masterKey reads the key, or makes it where a single machine keeps its own.
+func (o Options) masterKey() (secret.MasterKey, error) {
+	if !o.MasterKey.IsZero() {
+		return secret.ParseMasterKey(o.MasterKey)
+	}
+	path, sqlite := o.MasterKeyFile, strings.HasPrefix(o.Database, "sqlite:")
+	if path == "" && !sqlite {
+		return secret.MasterKey{}, errors.New("the master key is missing: set MasterKey or MasterKeyFile, the same on every node (32 random bytes: openssl rand -hex 32)")
+	}
+	if path == "" {
+		path = filepath.Join(filepath.Dir(strings.TrimPrefix(o.Database, "sqlite:")), "master.key")
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			if _, err := os.Stat(strings.TrimPrefix(o.Database, "sqlite:")); err == nil {
+				return secret.MasterKey{}, fmt.Errorf("the database is there, but its master key %s is not: restore the key, without it nothing sealed can be read", path)
+			}
+			return secret.MakeMasterKey(path)
+		}
+	}
+	return secret.ReadMasterKey(path)
+}
+
+func (o Options) sessionOptions() sessions.Options {
+	return sessions.Options{
+		Idle: o.SessionIdle, Absolute: o.SessionAbsolute,
+		RememberedIdle: min(rememberedIdle, o.SessionRemembered), Remembered: o.SessionRemembered,
+		Fresh: freshFor, Max: o.SessionMax, CacheBytes: o.SessionCacheBytes, Now: o.Now, Log: o.Log,
+	}
+}

@@ -1,0 +1,92 @@
+package ringwall
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/ringwall/ringwall/internal/secret"
+	"github.com/ringwall/ringwall/password"
+)
+
+// Secret is a text that cannot print, log or encode itself.
+type Secret = secret.Text
+
+// NewSecret wraps a secret, such as the value of an environment variable.
+func NewSecret(text string) Secret { return secret.NewText(text) }
+
+// Options says how Ringwall runs. Database and Origins are required; the zero value of everything else is the safe
+// production setting. [New] copies the options: changing them later changes nothing.
+type Options struct {
+	// Database is "sqlite:PATH" or "postgres://…". PostgreSQL wants `ringwall migrate up` first, as the owner of the
+	// tables; the role given here needs no right but those which that command grants.
+	Database string
+
+	// Origins are the origins under which people reach the application, as "https://id.example.org". The first is
+	// canonical and stands in mails. A request for any other host is answered 421.
+	Origins []string
+
+	// Prefix is where the routes of Ringwall live. Default: "/auth".
+	Prefix string
+
+	// Environment names the installation, such as "production". It is kept in the database and bound into the keys:
+	// another environment's database is refused. Default: "production", in development "development".
+	Environment string
+
+	// MasterKey wraps the keys that seal the database: 32 random bytes as hex or base64. If it is empty, MasterKeyFile is read.
+	MasterKey Secret
+
+	// MasterKeyFile holds the master key, mode 0600. With SQLite the default is "master.key" beside the database, made
+	// at the first start. With PostgreSQL MasterKey or MasterKeyFile is required.
+	MasterKeyFile string
+
+	// SMTP is the mail server: "smtp://user:password@host:587" (STARTTLS, always) or "smtps://user:password@host:465".
+	// Required outside of development.
+	SMTP Secret
+
+	// MailFrom is the sender of mails, such as "Example <login@example.org>". Required with SMTP.
+	MailFrom string
+
+	// ServiceName is what pages and mails call the service. Default: the host of the first origin, "Ringwall" on loopback.
+	ServiceName string
+
+	// Argon2id is the cost of a password hash. Default: m=65536 KiB, t=3, p=1. Floor: m=19456, t=2, p=1.
+	Argon2id password.Params
+
+	// PasswordMinLength is counted in code points. Default and floor: 15.
+	PasswordMinLength int
+
+	// HashSlots is how many passwords are hashed at a time. Default: what cores and memory allow.
+	HashSlots int
+
+	// SessionIdle ends a session this long after its last request. Default: 30 minutes.
+	SessionIdle time.Duration
+
+	// SessionAbsolute ends a session this long after sign-in. Default: 12 hours.
+	SessionAbsolute time.Duration
+
+	// SessionRemembered ends a session this long after a sign-in that asked to be remembered. Default: 30 days; its
+	// idle limit is 14 days, or this if it is shorter.
+	SessionRemembered time.Duration
+
+	// SessionMax is how many sessions a person may have; a further one ends the least recently used. Default: 20.
+	SessionMax int
+
+	// SessionCacheBytes bounds the mirror of sessions in memory (SQLite). Default: 256 MiB, a million sessions.
+	SessionCacheBytes int64
+
+	// TrustedProxies are the networks from which TrustedProxyHeader is believed.
+	TrustedProxies []netip.Prefix
+
+	// TrustedProxyHeader is the one header that carries the client's address, such as "X-Forwarded-For". Default: none is believed.
+	TrustedProxyHeader string
+
+	// Development shows mails on a page instead of sending them, admits http origins on loopback and sends no HSTS.
+	Development bool
+
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+
+	// Log receives what happens. Default: slog.Default().
+	Log *slog.Logger
+}

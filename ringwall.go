@@ -1,0 +1,144 @@
+// Package ringwall gives a Go service sign-up, sign-in, sessions and passwords, and a wall around its handlers.
+//
+//	rw, err := ringwall.New(ctx, ringwall.Options{
+//		Database: "sqlite:data/ringwall.db",
+//		Origins:  []string{"https://app.example.org"},
+//		SMTP:     ringwall.NewSecret(os.Getenv("SMTP")),
+//		MailFrom: "App <login@example.org>",
+//	})
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	defer rw.Close(ctx)
+//	http.ListenAndServe(addr, rw.Protect(app, "GET /{$}")) // sign-in lives under /auth/, beside your application
+//
+// In a handler behind Protect, [github.com/ringwall/ringwall/session.From] says who is signed in.
+//
+// New starts workers (mail, audit sealing, last-seen times, clearing up) and nothing else: it touches no signals, no
+// logging defaults and no GOMAXPROCS. Close ends them and waits. All tables are called ringwall_….
+//
+// It does not decide what your users may do with your data, and it does not serve TLS: that is your server's matter.
+package ringwall
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"github.com/ringwall/ringwall/internal/account"
+	"github.com/ringwall/ringwall/internal/audit"
+	"github.com/ringwall/ringwall/internal/chain"
+	"github.com/ringwall/ringwall/internal/secret"
+	"github.com/ringwall/ringwall/internal/sessions"
+	"github.com/ringwall/ringwall/internal/sqlstore"
+	"github.com/ringwall/ringwall/password"
+)
+
+// Ringwall is a running instance. It is safe for concurrent use.
+type Ringwall struct {
+	opt      Options
+	store    *sqlstore.Store
+	keys     *secret.Keyring
+	accounts *account.Service
+	sessions *sessions.Manager
+	queue    *password.Queue
+	chain    *chain.Chain
+	builder  *audit.Builder
+	table    *chain.Table
+	routes   []chain.Route
+
+	stop    context.CancelFunc
+	workers sync.WaitGroup
+	serving sync.Once
+	served  atomic.Bool
+	closing sync.Once
+	closed  error
+	last    func() // ends the sealer, after everything that writes events
+}
+
+// RouteInfo is one route of Ringwall, for listings.
+type RouteInfo struct {
+	Method, Path, Rule, Summary string
+}
+
+// New checks the options, opens the database, and starts the workers; [Ringwall.Close] ends them. A SQLite file is
+// brought up to date; a PostgreSQL database must have been migrated. A bad option is an [*OptionsError], which names every fault and its mend.
+func New(ctx context.Context, options Options) (*Ringwall, error) {
+	o, err := options.settle()
+	if err != nil {
+		return nil, err
+	}
+	master, err := o.masterKey()
+	if err != nil {
+		return nil, err
+	}
+	store, err := sqlstore.Open(ctx, sqlstore.Config{Database: o.Database, Now: o.Now, Log: o.Log})
+	if err != nil {
+		return nil, err
+	}
+	rw := &Ringwall{opt: o, store: store}
+	if err := rw.build(ctx, master); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return rw, nil
+}
+
+// Handler serves the routes of Ringwall alone, for a process without an application; requests for other paths are
+// answered 404. Beside an application use [Ringwall.Protect], which serves them too. Mount it at the root: an
+// [http.ServeMux] around it would answer unclean paths ("//") with redirects of its own.
+func (rw *Ringwall) Handler() http.Handler {
+	rw.recordServing()
+	return rw.table
+}
+
+// Protect serves the routes of Ringwall and guards an application beside them: every other request needs a session, but for those that match a public pattern of
+// net/http ("GET /{$}", "/static/"). In the handler, [session.From] says who is signed in. Requests that change
+// something carry the token of GET session in X-CSRF-Token, or in the form field csrf_token. It panics if a pattern is not one, as
+// net/http does. The headers of the application's answers are completed where it has set none.
+func (rw *Ringwall) Protect(application http.Handler, public ...string) http.Handler {
+	rw.recordServing()
+	return rw.chain.Protect(rw.table, application, public)
+}
+
+// Ready reports whether the database answers.
+func (rw *Ringwall) Ready(ctx context.Context) error { return rw.store.Ping(ctx) }
+
+// Routes lists the routes of Ringwall with their rules.
+func (rw *Ringwall) Routes() []RouteInfo {
+	list := make([]RouteInfo, 0, len(rw.routes))
+	for _, r := range rw.routes {
+		list = append(list, RouteInfo{Method: r.Method, Path: rw.opt.Prefix + r.Path, Rule: r.Rule.String(), Summary: r.Summary})
+	}
+	return list
+}
+
+// NicedThreads is how many threads of lower priority hash passwords. A program whose main work is Ringwall raises
+// GOMAXPROCS by as many, so that they do not take a core from everything else.
+func (rw *Ringwall) NicedThreads() int { return rw.queue.NicedThreads() }
+
+// Close ends the workers, writes what they still hold, and closes the database. Stop serving first. Closing twice is no error.
+func (rw *Ringwall) Close(ctx context.Context) error {
+	rw.closing.Do(func() {
+		if rw.served.Load() {
+			rw.record(ctx, audit.SysShutdown)
+		}
+		rw.stop()
+		done := make(chan struct{})
+		go func() {
+			rw.workers.Wait()
+			rw.last()
+			close(done)
+		}()
+		err := rw.queue.Close(ctx)
+		select {
+		case <-done:
+			rw.closed = errors.Join(err, rw.store.Close())
+		case <-ctx.Done():
+			rw.closed = fmt.Errorf("workers still busy: %w", ctx.Err())
+		}
+	})
+	return rw.closed
+}
