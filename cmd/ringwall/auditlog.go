@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+type auditCommands struct {
+	settingFlags
+	Tail   auditTail   `cmd:"" help:"Show the newest events."`
+	Verify auditVerify `cmd:"" help:"Check that nothing in the log was changed, removed or put in."`
+}
+
+// Help is the example.
+func (auditCommands) Help() string { return "Example:\n\n    ringwall audit tail --follow" }
+
+type auditEvent struct {
+	Seq       int64  `json:"seq"`
+	Time      string `json:"time"`
+	Event     string `json:"event"`
+	Level     string `json:"level"`
+	Actor     string `json:"actor"`
+	User      string `json:"user"`
+	Reason    string `json:"reason"`
+	IP        string `json:"ip"`
+	UserAgent string `json:"user_agent"`
+	Count     int64  `json:"count"`
+}
+
+type auditTail struct {
+	Limit  int  `short:"n" default:"50" help:"How many events to begin with, 1000 at most."`
+	Follow bool `short:"f" help:"Go on with new events until interrupted. Needs a running server."`
+	JSON   bool `name:"json" help:"Print JSON; with --follow one object a line."`
+}
+
+// Help is the example.
+func (auditTail) Help() string {
+	return "The oldest of them stands first.\n\nExample:\n\n    ringwall audit tail --limit 20\n    ringwall audit tail --follow --json"
+}
+
+// followEvery is how often --follow asks for new events.
+const followEvery = time.Second
+
+// Run shows events.
+func (c *auditTail) Run(ctx context.Context, a *app, group *auditCommands) error {
+	if c.Limit < 1 || c.Limit > 1000 {
+		return misuse{errors.New("--limit must be 1 to 1000")}
+	}
+	d, err := a.openDoor(ctx, group.settingFlags)
+	if err != nil {
+		return err
+	}
+	if direct, ok := d.(*directDoor); ok && c.Follow && direct.held != nil {
+		return errors.Join(errors.New("no server is running, so nothing new would come. Leave out --follow"), d.close())
+	}
+	err = c.tail(ctx, a, d)
+	if ctx.Err() != nil && c.Follow {
+		err = nil // whoever watched has seen enough
+	}
+	return errors.Join(err, d.close())
+}
+
+func (c *auditTail) tail(ctx context.Context, a *app, d door) error {
+	input := map[string]int64{"limit": int64(c.Limit)}
+	for first := true; ; first = false {
+		var out struct {
+			Events []json.RawMessage `json:"events"`
+		}
+		if err := ask(ctx, d, "audit.tail", input, &out); err != nil {
+			return err
+		}
+		last, err := c.print(a, out.Events, first)
+		if err != nil || !c.Follow {
+			return err
+		}
+		if last > 0 {
+			input["after_seq"] = last
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(followEvery):
+		}
+	}
+}
+
+// print shows events and returns the number of the last.
+func (c *auditTail) print(a *app, events []json.RawMessage, first bool) (last int64, err error) {
+	if c.JSON && !c.Follow {
+		if events == nil {
+			events = []json.RawMessage{}
+		}
+		return 0, a.printJSON(map[string]any{"events": events})
+	}
+	if first && len(events) == 0 && !c.Follow {
+		return 0, a.say("The audit log is empty.")
+	}
+	for _, raw := range events {
+		var e auditEvent
+		if err := json.Unmarshal(raw, &e); err != nil {
+			return last, fmt.Errorf("audit.tail: the answer cannot be read: %w", err)
+		}
+		text := e.line()
+		if c.JSON {
+			text = escapeJSON(string(raw))
+		}
+		if _, err := io.WriteString(a.out, text+"\n"); err != nil {
+			return last, err
+		}
+		last = e.Seq
+	}
+	return last, nil
+}
+
+func (e auditEvent) line() string {
+	parts := []string{moment(e.Time), fmt.Sprintf("%-8s", e.Level), fmt.Sprintf("%-30s", e.Event), e.Actor}
+	optional := func(name, value string) {
+		if value != "" {
+			parts = append(parts, name+"="+value)
+		}
+	}
+	optional("user", e.User)
+	optional("reason", e.Reason)
+	optional("ip", e.IP)
+	if e.Count > 1 {
+		optional("count", strconv.FormatInt(e.Count, 10))
+	}
+	return oneLine(strings.Join(parts, "  "))
+}
+
+type auditVerify struct {
+	Head string `placeholder:"HEAD" help:"A head from the server's log or an earlier run: shows that nothing was cut off since."`
+	JSON bool   `name:"json" help:"Print JSON."`
+}
+
+// Help is the example.
+func (auditVerify) Help() string {
+	return "Ends with status 1 if anything is wrong. Keep the head that it prints outside of this machine.\n\nExample:\n\n    ringwall audit verify --json"
+}
+
+type auditReport struct {
+	OK      bool   `json:"ok"`
+	Rows    int64  `json:"rows"`
+	Seals   int64  `json:"seals"`
+	Waiting int64  `json:"waiting"`
+	Head    string `json:"head"`
+	Faults  []struct {
+		Seq    int64  `json:"seq,omitempty"`
+		Seal   int64  `json:"seal,omitempty"`
+		Kind   string `json:"kind"`
+		Detail string `json:"detail"`
+	} `json:"faults"`
+}
+
+var errAuditBroken = errors.New("the audit log is not as it was written. Keep the database as it is, and follow docs/audit.md")
+
+// Run checks the log.
+func (c *auditVerify) Run(ctx context.Context, a *app, group *auditCommands) error {
+	var out auditReport
+	if err := a.call(ctx, group.settingFlags, "audit.verify", map[string]string{"head": c.Head}, &out); err != nil {
+		return err
+	}
+	if err := c.print(a, out); err != nil {
+		return err
+	}
+	if !out.OK {
+		return errAuditBroken
+	}
+	return nil
+}
+
+func (c *auditVerify) print(a *app, out auditReport) error {
+	if c.JSON {
+		return a.printJSON(out)
+	}
+	if len(out.Faults) > 0 {
+		var rows [][]string
+		for _, f := range out.Faults {
+			rows = append(rows, []string{f.Kind, f.Detail})
+		}
+		if err := a.printTable([]string{"FAULT", "WHAT"}, rows); err != nil {
+			return err
+		}
+	}
+	verdict := "Every event is as it was written"
+	if !out.OK {
+		verdict = counted(int64(len(out.Faults)), "fault")
+	}
+	text := fmt.Sprintf("%s: %s, %s", verdict, counted(out.Rows, "event"), counted(out.Seals, "seal"))
+	if out.Waiting > 0 {
+		text += fmt.Sprintf("; %s not sealed yet", counted(out.Waiting, "event"))
+	}
+	return a.say(text + ".\nHead: " + out.Head)
+}
+
+// counted is a number of things in words: "1 seal", "2 seals".
+func counted(n int64, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return strconv.FormatInt(n, 10) + " " + thing
+}

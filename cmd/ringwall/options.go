@@ -1,0 +1,122 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/ringwall/ringwall"
+	"github.com/ringwall/ringwall/internal/secret"
+	"github.com/ringwall/ringwall/internal/settings"
+)
+
+const (
+	developmentName = "development"
+	productionName  = "production"
+	masterKeyName   = "master.key"
+	databaseName    = "ringwall.db"
+
+	accountLimitCount   = 5
+	accountLimitPer     = 5 * time.Minute
+	passwordLengthFloor = 15
+	passwordLengthMost  = 128
+	sessionsMost        = 100
+	absoluteMost        = 30 * 24 * time.Hour
+	rememberedMost      = 400 * 24 * time.Hour
+)
+
+// databaseOf is the database in force: the one that is set, or a file in the data folder.
+func databaseOf(v *settings.Values) secret.Text {
+	if !v.Database.IsZero() {
+		return v.Database
+	}
+	return secret.NewText("sqlite:" + filepath.Join(v.Data, databaseName))
+}
+
+func isPostgres(database secret.Text) bool {
+	return strings.HasPrefix(database.Reveal(), "postgres://") || strings.HasPrefix(database.Reveal(), "postgresql://")
+}
+
+// optionsOf turns settings into the options of the library.
+func optionsOf(v *settings.Values, logger *slog.Logger) ringwall.Options {
+	o := ringwall.Options{
+		Database:           databaseOf(v).Reveal(),
+		Origins:            v.Origins,
+		Prefix:             v.Prefix,
+		Environment:        v.Environment,
+		MasterKey:          v.MasterKey,
+		SMTP:               v.SMTP,
+		MailFrom:           v.MailFrom,
+		ServiceName:        v.ServiceName,
+		Argon2id:           v.Argon2id,
+		PasswordMinLength:  v.PasswordMinLength,
+		SessionIdle:        v.SessionIdle,
+		SessionAbsolute:    v.SessionAbsolute,
+		SessionRemembered:  v.SessionRemembered,
+		SessionMax:         v.SessionMax,
+		SessionCacheBytes:  int64(v.SessionCacheBytes),
+		TrustedProxies:     v.TrustedProxies,
+		TrustedProxyHeader: v.TrustedProxyHeader,
+		Log:                logger,
+	}
+	if v.MasterKey.IsZero() {
+		o.MasterKeyFile = filepath.Join(v.Data, masterKeyName)
+	}
+	return o
+}
+
+// readSettings joins flags and variables, and makes the path of the data folder absolute.
+func (a *app) readSettings(flags settingFlags) (*settings.Values, settings.Faults) {
+	v, faults := settings.Read(flags.given(), a.environ)
+	if path, err := filepath.Abs(v.Data); err == nil {
+		v.Data = path
+	}
+	return v, faults
+}
+
+// placeOf tells which database is meant, without user and password.
+func placeOf(database secret.Text) string {
+	if path, ok := strings.CutPrefix(database.Reveal(), "sqlite:"); ok {
+		if absolute, err := filepath.Abs(path); err == nil {
+			return "sqlite:" + absolute
+		}
+	}
+	u, err := url.Parse(database.Reveal())
+	if err != nil {
+		return ""
+	}
+	return "postgres://" + u.Host + u.Path
+}
+
+// holdFolder takes the data folder and the database file, which may lie elsewhere.
+func holdFolder(v *settings.Values) (*folder, error) {
+	held, err := takeFolder(v.Data)
+	if err != nil {
+		return nil, err
+	}
+	if path, ok := strings.CutPrefix(placeOf(databaseOf(v)), "sqlite:"); ok {
+		if err := held.takeDatabase(path); err != nil {
+			held.release()
+			return nil, err
+		}
+	}
+	return held, nil
+}
+
+// hasFolderLock reports whether the database lies in one file that only one process may write.
+func hasFolderLock(v *settings.Values) bool { return !isPostgres(databaseOf(v)) }
+
+var errDatabase = errors.New("is neither sqlite:PATH nor postgres://…")
+
+// checkDatabase looks at the form alone.
+func checkDatabase(v *settings.Values) settings.Faults {
+	text := databaseOf(v)
+	if isPostgres(text) || strings.HasPrefix(text.Reveal(), "sqlite:") {
+		return nil
+	}
+	return settings.Faults{{Setting: v.Source("DATABASE").From, Detail: fmt.Sprintf("%v.", errDatabase)}}
+}

@@ -1,0 +1,262 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+type userCommands struct {
+	settingFlags
+	Create userCreate `cmd:"" help:"Make an account. Without a password its owner chooses one through a link."`
+	List   userList   `cmd:"" help:"List accounts."`
+	Show   userShow   `cmd:"" help:"Show an account and its sessions."`
+	Lock   userLock   `cmd:"" help:"Lock an account and end its sessions."`
+	Unlock userUnlock `cmd:"" help:"Unlock an account."`
+	Grant  userGrant  `cmd:"" help:"Give somebody a role."`
+	Revoke userRevoke `cmd:"" help:"Take a role from somebody."`
+}
+
+// Help is the example.
+func (userCommands) Help() string { return "Example:\n\n    ringwall user list" }
+
+type userView struct {
+	ID          string   `json:"id"`
+	Email       string   `json:"email"`
+	DisplayName string   `json:"display_name"`
+	CreatedAt   string   `json:"created_at"`
+	Locked      bool     `json:"locked"`
+	LockReason  string   `json:"lock_reason,omitempty"`
+	Roles       []string `json:"roles"`
+}
+
+func (u userView) state() string {
+	switch {
+	case u.Locked && u.LockReason != "":
+		return "locked: " + u.LockReason
+	case u.Locked:
+		return "locked"
+	default:
+		return "open"
+	}
+}
+
+func (u userView) roles() string {
+	if len(u.Roles) == 0 {
+		return "none"
+	}
+	return strings.Join(u.Roles, ", ")
+}
+
+type userCreate struct {
+	Email         string   `required:"" placeholder:"ADDRESS" help:"The mail address."`
+	Name          string   `placeholder:"TEXT" help:"The name that others see."`
+	Role          []string `placeholder:"ROLE" help:"A role; repeat the flag for more."`
+	PasswordStdin bool     `help:"Read a password from standard input, instead of mailing a link."`
+	JSON          bool     `name:"json" help:"Print JSON."`
+}
+
+// Help is the example.
+func (userCreate) Help() string {
+	return "Example:\n\n    ringwall user create --email you@example.org --role admin"
+}
+
+type createdUser struct {
+	userView
+	Link string `json:"link,omitempty"`
+}
+
+// Run makes an account.
+func (c *userCreate) Run(ctx context.Context, a *app, group *userCommands) error {
+	input := map[string]any{"email": c.Email, "display_name": c.Name, "roles": c.Role}
+	if c.PasswordStdin {
+		password, err := readPassword(a.in)
+		if err != nil {
+			return err
+		}
+		input["password"] = password
+	}
+	var out createdUser
+	if err := a.call(ctx, group.settingFlags, "user.create", input, &out); err != nil {
+		return err
+	}
+	if c.JSON {
+		return a.printJSON(out)
+	}
+	text := fmt.Sprintf("%s is made, with the id %s and the roles: %s.\n", oneLine(out.Email), out.ID, oneLine(out.roles()))
+	switch {
+	case c.PasswordStdin:
+	case out.Link != "":
+		text += "To choose a password, open:\n\n  " + oneLine(out.Link) + "\n"
+	default:
+		text += "A link to choose a password is on its way to that address.\n"
+	}
+	_, err := io.WriteString(a.out, text)
+	return err
+}
+
+const passwordMaxBytes = 4 << 10
+
+func readPassword(in io.Reader) (string, error) {
+	line, err := bufio.NewReader(io.LimitReader(in, passwordMaxBytes)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read the password: %w", err)
+	}
+	password := strings.TrimRight(line, "\r\n")
+	if password == "" {
+		return "", misuse{errors.New("there is no password on standard input. Pipe it in, or leave out --password-stdin")}
+	}
+	return password, nil
+}
+
+type userList struct {
+	Limit int    `default:"50" help:"How many to list, 1000 at most."`
+	After string `placeholder:"ID" help:"Go on after this account."`
+	JSON  bool   `name:"json" help:"Print JSON."`
+}
+
+// Help is the example.
+func (userList) Help() string { return "Example:\n\n    ringwall user list --limit 10 --json" }
+
+// Run lists accounts.
+func (c *userList) Run(ctx context.Context, a *app, group *userCommands) error {
+	if c.Limit < 1 || c.Limit > 1000 {
+		return misuse{errors.New("--limit must be 1 to 1000")}
+	}
+	var out struct {
+		Users []userView `json:"users"`
+		Next  string     `json:"next,omitempty"`
+	}
+	if err := a.call(ctx, group.settingFlags, "user.list", map[string]any{"after": c.After, "limit": c.Limit}, &out); err != nil {
+		return err
+	}
+	if c.JSON {
+		return a.printJSON(out)
+	}
+	if len(out.Users) == 0 {
+		return a.say("There is no account here yet. Make one: ringwall user create --email you@example.org")
+	}
+	var rows [][]string
+	for _, u := range out.Users {
+		rows = append(rows, []string{u.Email, u.DisplayName, u.roles(), u.state(), moment(u.CreatedAt), u.ID})
+	}
+	if err := a.printTable([]string{"ADDRESS", "NAME", "ROLES", "STATE", "MADE", "ID"}, rows); err != nil {
+		return err
+	}
+	if out.Next != "" {
+		return a.say("There may be more: ringwall user list --after " + out.Next)
+	}
+	return nil
+}
+
+func (a *app) say(text string) error {
+	_, err := fmt.Fprintln(a.out, printable(text))
+	return err
+}
+
+type userReply struct {
+	User     userView      `json:"user"`
+	Sessions []sessionView `json:"sessions"`
+}
+
+type userShow struct {
+	User string `arg:"" help:"An address or id."`
+	JSON bool   `name:"json" help:"Print JSON."`
+}
+
+// Help is the example.
+func (userShow) Help() string { return "Example:\n\n    ringwall user show you@example.org" }
+
+// Run shows an account.
+func (c *userShow) Run(ctx context.Context, a *app, group *userCommands) error {
+	var out userReply
+	if err := a.call(ctx, group.settingFlags, "user.show", map[string]string{"user": c.User}, &out); err != nil {
+		return err
+	}
+	if out.Sessions == nil {
+		out.Sessions = []sessionView{}
+	}
+	if c.JSON {
+		return a.printJSON(out)
+	}
+	u := out.User
+	if err := a.printFields([][2]string{
+		{"Address", u.Email}, {"Name", u.DisplayName}, {"Roles", u.roles()}, {"State", u.state()}, {"Made", moment(u.CreatedAt)}, {"Id", u.ID},
+	}); err != nil {
+		return err
+	}
+	return a.printSessions(out.Sessions)
+}
+
+type userLock struct {
+	User   string `arg:"" help:"An address or id."`
+	Reason string `required:"" placeholder:"TEXT" help:"Why; it stands in the audit log."`
+	JSON   bool   `name:"json" help:"Print JSON."`
+}
+
+// Help is the example.
+func (userLock) Help() string {
+	return "Every session of the account ends at once.\n\nExample:\n\n    ringwall user lock you@example.org --reason 'the laptop was stolen'"
+}
+
+// Run locks an account.
+func (c *userLock) Run(ctx context.Context, a *app, group *userCommands) error {
+	return a.changeUser(ctx, group, "user.lock", map[string]string{"user": c.User, "reason": c.Reason}, c.JSON)
+}
+
+type userUnlock struct {
+	User string `arg:"" help:"An address or id."`
+	JSON bool   `name:"json" help:"Print JSON."`
+}
+
+// Help is the example.
+func (userUnlock) Help() string { return "Example:\n\n    ringwall user unlock you@example.org" }
+
+// Run unlocks an account.
+func (c *userUnlock) Run(ctx context.Context, a *app, group *userCommands) error {
+	return a.changeUser(ctx, group, "user.unlock", map[string]string{"user": c.User}, c.JSON)
+}
+
+type userGrant struct {
+	User string `arg:"" help:"An address or id."`
+	Role string `arg:"" help:"The role."`
+	JSON bool   `name:"json" help:"Print JSON."`
+}
+
+// Help is the example.
+func (userGrant) Help() string { return "Example:\n\n    ringwall user grant you@example.org admin" }
+
+// Run gives a role.
+func (c *userGrant) Run(ctx context.Context, a *app, group *userCommands) error {
+	return a.changeUser(ctx, group, "user.grant", map[string]string{"user": c.User, "role": c.Role}, c.JSON)
+}
+
+type userRevoke struct {
+	User string `arg:"" help:"An address or id."`
+	Role string `arg:"" help:"The role."`
+	JSON bool   `name:"json" help:"Print JSON."`
+}
+
+// Help is the example.
+func (userRevoke) Help() string { return "Example:\n\n    ringwall user revoke you@example.org admin" }
+
+// Run takes a role.
+func (c *userRevoke) Run(ctx context.Context, a *app, group *userCommands) error {
+	return a.changeUser(ctx, group, "user.revoke", map[string]string{"user": c.User, "role": c.Role}, c.JSON)
+}
+
+// changeUser runs an operation on an account and shows the account as it is then.
+func (a *app) changeUser(ctx context.Context, group *userCommands, name string, input map[string]string, asJSON bool) error {
+	var out userReply
+	if err := a.call(ctx, group.settingFlags, name, input, &out); err != nil {
+		return err
+	}
+	if asJSON {
+		return a.printJSON(map[string]any{"user": out.User})
+	}
+	u := out.User
+	return a.say(fmt.Sprintf("%s: %s, roles: %s.", oneLine(u.Email), oneLine(u.state()), oneLine(u.roles())))
+}
