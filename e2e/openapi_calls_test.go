@@ -1,0 +1,151 @@
+package e2e_test
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/ringwalltest"
+)
+
+// story calls the operations and holds each answer against the document.
+type story struct {
+	*testing.T
+	*description
+	server *ringwalltest.Server
+}
+
+// call expects a status; the path may hold an id in the place of {id}.
+func (s story) call(c *ringwalltest.Client, method, path string, body any, status int, code string) ringwalltest.Answer {
+	s.Helper()
+	got := c.Do(method, path, body)
+	want(s.T, method+" "+path, got, status, code)
+	s.check(s.T, operation{method, regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}$`).ReplaceAllString(path, "{id}")}, got)
+	return got
+}
+
+// I020 to I026: every operation answers what the document says, in success and in refusal.
+func TestEveryOperationAnswersAsDescribed(t *testing.T) {
+	server := ringwalltest.Start(t)
+	s := story{t, describe(t, server), server}
+	s.signUpAndIn()
+	s.sessions()
+	s.passwords()
+	s.refusals()
+	for _, o := range s.operations() {
+		var success, refusal bool
+		for answer := range s.answered {
+			if status, ok := strings.CutPrefix(answer, o.String()+" "); ok {
+				success, refusal = success || status < "400", refusal || status >= "400"
+			}
+		}
+		if !success || !refusal {
+			t.Errorf("%s was called with success: %v, and refused: %v; call it both ways", o, success, refusal)
+		}
+	}
+}
+
+func (s story) signUpAndIn() {
+	address := object{"email": "story@example.org"}
+	account := object{"email": "story@example.org", "password": ringwalltest.Password}
+	c, other := s.server.Client(), s.server.Client()
+	s.call(c, "POST", "/auth/v1/signup", object{"email": "story@example.org", "password": "short"}, 422, "password-weak")
+	s.call(c, "POST", "/auth/v1/signup", object{"email": "no address", "password": ringwalltest.Password}, 422, "invalid")
+	s.call(c, "POST", "/auth/v1/signup", object{"email": "story@example.org", "password": ringwalltest.Password, "display_name": "Ann"}, 202, "")
+	s.call(c, "POST", "/auth/v1/email/resend", address, 202, "")
+	mail := s.server.Mail("story@example.org", 2)
+	s.call(other, "POST", "/auth/v1/email/verify", object{"email": "story@example.org", "code": "AAAA-AAAA"}, 422, "link-invalid")
+	s.call(other, "POST", "/auth/v1/email/verify", object{"token": mail.Token()}, 403, "password-required")
+	s.call(other, "POST", "/auth/v1/email/verify", object{"token": mail.Token(), "password": "not the password, surely"}, 401, "login-failed")
+	s.call(c, "POST", "/auth/v1/email/verify", object{"email": "story@example.org", "code": mail.Code}, 204, "")
+	s.call(c, "POST", "/auth/v1/login", object{"email": "story@example.org", "password": "not the password, surely"}, 401, "login-failed")
+	s.call(c, "POST", "/auth/v1/login", object{"email": "story@example.org", "password": ringwalltest.Password, "bearer": true}, 422, "invalid")
+	s.call(c, "POST", "/auth/v1/login", account, 200, "")
+	s.call(c, "POST", "/auth/v1/logout", object{}, 204, "")
+	got := program(s.T, s.server, "POST", "/auth/v1/login", "", object{"email": "story@example.org", "password": ringwalltest.Password, "bearer": true, "remember": true})
+	want(s.T, "a program signs in", got, 200, "")
+	s.check(s.T, operation{"POST", "/auth/v1/login"}, got)
+}
+
+func (s story) sessions() {
+	c, other := s.server.Client(), s.server.Client()
+	account := object{"email": "story@example.org", "password": ringwalltest.Password}
+	s.call(c, "POST", "/auth/v1/login", account, 200, "")
+	s.call(other, "POST", "/auth/v1/login", account, 200, "")
+	s.call(c, "GET", "/auth/v1/session", nil, 200, "")
+	s.call(c, "GET", "/auth/v1/sessions", nil, 200, "")
+	s.call(c, "POST", "/auth/v1/session/reauthenticate", object{"password": "not the password, surely"}, 401, "login-failed")
+	s.call(c, "POST", "/auth/v1/session/reauthenticate", object{"password": ringwalltest.Password}, 200, "")
+	s.call(c, "DELETE", "/auth/v1/sessions/"+devices(s.T, other)[0].ID, nil, 204, "")
+	s.call(c, "DELETE", "/auth/v1/sessions/"+identity.NewRandomID().String(), nil, 404, "not-found")
+	s.call(c, "DELETE", "/auth/v1/sessions", nil, 204, "")
+}
+
+func (s story) passwords() {
+	c := s.server.Client()
+	s.call(c, "POST", "/auth/v1/login", object{"email": "story@example.org", "password": ringwalltest.Password}, 200, "")
+	s.call(c, "POST", "/auth/v1/password", object{"current_password": "not the password, surely", "new_password": newPassword}, 401, "login-failed")
+	s.call(c, "POST", "/auth/v1/password", object{"current_password": ringwalltest.Password, "new_password": "short"}, 422, "password-weak")
+	s.call(c, "POST", "/auth/v1/password", object{"current_password": ringwalltest.Password, "new_password": newPassword}, 200, "")
+	c = s.server.Client()
+	s.call(c, "POST", "/auth/v1/password/forgot", object{"email": "story@example.org"}, 202, "")
+	token := s.server.Mail("story@example.org", 4).Token()
+	s.call(c, "POST", "/auth/v1/password/reset", object{"token": token, "password": "short"}, 422, "password-weak")
+	s.call(c, "POST", "/auth/v1/password/reset", object{"token": token, "password": ringwalltest.Password}, 204, "")
+	s.call(c, "POST", "/auth/v1/password/reset", object{"token": token, "password": ringwalltest.Password}, 422, "link-invalid")
+}
+
+// refusals sends every operation what each of them refuses, and too much of what is counted.
+func (s story) refusals() {
+	id := identity.NewRandomID().String()
+	for _, o := range s.operations() {
+		path := strings.ReplaceAll(o.path, "{id}", id)
+		send := func(what string, status int, body string, change func(http.Header), host string) {
+			s.Helper()
+			got := raw(s.T, s.server, o.method, path, []byte(body), func(r *http.Request) {
+				r.Header.Set("Content-Type", "application/json")
+				change(r.Header)
+				if host != "" {
+					r.Host = host
+				}
+			})
+			if got.Status != status {
+				s.Errorf("%s: %s = %d %q, want %d", o, what, got.Status, got.Code(), status)
+			}
+			s.check(s.T, o, got)
+		}
+		as := func(name string, values ...string) func(http.Header) { return func(h http.Header) { h[name] = values } }
+		send("a foreign host", 421, "", as("Accept", "*/*"), "evil.test")
+		send("two cookies", 400, "", as("Cookie", "__Host-ringwall=a; __Host-ringwall=b"), "")
+		if s.at(o.pointer("security")) != nil {
+			send("without a session", 401, "{}", as("Accept", "*/*"), "")
+		}
+		if o.method != "GET" {
+			send("from a foreign page", 403, "{}", as("Origin", "https://evil.test"), "")
+			send("a huge form", 413, strings.Repeat("a", 70_000), as("Content-Type", "application/x-www-form-urlencoded"), "")
+		}
+		if s.at(o.pointer("requestBody")) != nil && s.at(o.pointer("security")) == nil {
+			send("no JSON", 400, "{", as("Accept", "*/*"), "")
+			send("a list", 422, "[]", as("Accept", "*/*"), "")
+			send("a huge body", 413, `{"email":"`+strings.Repeat("a", 70_000)+`"}`, as("Accept", "*/*"), "")
+			send("another type", 415, "{}", as("Content-Type", "text/plain"), "")
+		}
+	}
+	for path, body := range map[string]object{
+		"/auth/v1/signup":          {"password": ringwalltest.Password},
+		"/auth/v1/email/verify":    {"code": "AAAA-AAAA"},
+		"/auth/v1/email/resend":    {},
+		"/auth/v1/login":           {"password": "not the password, surely"},
+		"/auth/v1/password/forgot": {},
+	} {
+		body["email"] = "many@example.org"
+		for i := range 6 {
+			if got := s.server.Client().Post(path, body); i == 5 {
+				want(s.T, "the sixth "+path, got, 429, "too-many-requests")
+				s.check(s.T, operation{"POST", path}, got)
+			}
+		}
+	}
+}
