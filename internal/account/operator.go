@@ -139,7 +139,7 @@ func (s *Service) Lock(ctx context.Context, by identity.Actor, user User, reason
 	}
 	return s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
 		event := audit.Event{Name: audit.LoginLock, User: user.ID, Reason: "other", Private: map[string]string{"reason": reason}}
-		err := tx.SetLock(ctx, user.ID, s.Now().UnixMicro(), reason)
+		err := tx.SetLock(ctx, user.ID, s.Now().UnixMicro(), 0, reason)
 		if err == nil {
 			_, err = tx.EndSessions(ctx, identity.SubjectOf(user.ID), identity.ID{})
 		}
@@ -160,7 +160,7 @@ func (s *Service) Unlock(ctx context.Context, by identity.Actor, user User) erro
 		return err
 	}
 	return s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
-		err := tx.SetLock(ctx, user.ID, 0, "")
+		err := tx.SetLock(ctx, user.ID, 0, 0, "")
 		if err == nil {
 			err = tx.ClearAttempts(ctx, s.Keys.MAC(secret.Attempts, []byte("login"), []byte(user.EmailCanonical)))
 		}

@@ -35,7 +35,7 @@ func (s *Service) ForgotPassword(ctx context.Context, by identity.Actor, email, 
 		if err != nil {
 			return audit.Event{}, err
 		}
-		decoy := !found || user.LockedMicros != 0 || quiet && !known
+		decoy := !found || user.LockedAt(s.Now()) || quiet && !known
 		data := s.mailData(by, "nobody@invalid.invalid", "")
 		if !decoy {
 			data.To, data.DisplayName = user.Email, user.DisplayName

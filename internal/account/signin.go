@@ -73,7 +73,7 @@ func (s *Service) SignIn(ctx context.Context, by identity.Actor, in SignIn) (Sig
 	if err != nil {
 		return SignedIn{}, err
 	}
-	if !ok || user.LockedMicros != 0 {
+	if !ok || user.LockedAt(s.Now()) {
 		s.Refusals.Count(ctx, by, audit.Event{Name: audit.LoginFail, User: user.ID, Reason: "password"})
 		return SignedIn{}, errLogin
 	}
@@ -121,11 +121,17 @@ func (s *Service) begin(ctx context.Context, by identity.Actor, b beginning) (Si
 		}
 		// What was proved must still hold: a password changed or a lock set meanwhile ends this sign-in.
 		current, err := tx.UserByID(ctx, b.user.ID)
-		if errors.Is(err, ErrMissing) || err == nil && (current.LockedMicros != 0 || !bytes.Equal(current.Password, b.user.Password)) {
+		if errors.Is(err, ErrMissing) || err == nil && (current.LockedAt(s.Now()) || !bytes.Equal(current.Password, b.user.Password)) {
 			return event, errLogin
 		}
 		if err != nil {
 			return event, err
+		}
+		if current.LockedMicros != 0 { // a lock whose time is over goes with the first sign-in
+			if err := tx.SetLock(ctx, current.ID, 0, 0, ""); err != nil {
+				return event, err
+			}
+			current.LockedMicros = 0
 		}
 		out.Person = personOf(current)
 		if b.rehashed != nil {
@@ -264,7 +270,7 @@ func (s *Service) renew(ctx context.Context, by identity.Actor, user User, devic
 	}
 	err = s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
 		current, err := tx.UserByID(ctx, user.ID)
-		if err == nil && (current.LockedMicros != 0 || !bytes.Equal(current.Password, user.Password)) {
+		if err == nil && (current.LockedAt(s.Now()) || !bytes.Equal(current.Password, user.Password)) {
 			err = errSignIn
 		}
 		if err != nil {

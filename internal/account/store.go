@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/identity"
@@ -26,8 +27,17 @@ type User struct {
 	PasswordChangedMicros int64
 	CreatedMicros         int64
 	LockedMicros          int64 // zero: not locked
+	LockUntilMicros       int64 // when the lock ends by itself; zero: it does not
 	LockReason            string
+	Language              string   // "en" or "de"; empty: not chosen, the request tells
+	ResetDemandedMicros   int64    // since when the password opens nothing until it is reset; zero: it does
+	DeleteMicros          int64    // when the account will be deleted; zero: it stays
 	Roles                 []string // sorted; written with Grant and Revoke only
+}
+
+// LockedAt reports whether an operator's lock bars the person at that time.
+func (u User) LockedAt(now time.Time) bool {
+	return u.LockedMicros != 0 && (u.LockUntilMicros == 0 || now.UnixMicro() < u.LockUntilMicros)
 }
 
 // Signup is a pending sign-up (D22).
@@ -118,10 +128,11 @@ type Tx interface {
 
 // UserTx changes people.
 type UserTx interface {
-	InsertUser(ctx context.Context, user User) error // [ErrTaken]
-	SetPassword(ctx context.Context, user identity.ID, sealed []byte, nowMicros int64) error
-	SetLock(ctx context.Context, user identity.ID, lockedMicros int64, reason string) error // zero unlocks; [ErrMissing]
-	Grant(ctx context.Context, user identity.ID, role string) error                         // twice is no error
+	InsertUser(ctx context.Context, user User) error                                                     // [ErrTaken]
+	SetPassword(ctx context.Context, user identity.ID, sealed []byte, nowMicros int64) error             // a demanded reset is done by it
+	SetLock(ctx context.Context, user identity.ID, lockedMicros, untilMicros int64, reason string) error // zero unlocks, a zero until has no end; [ErrMissing]
+	DemandReset(ctx context.Context, user identity.ID, nowMicros int64) error                            // zero demands it no more; [ErrMissing]
+	Grant(ctx context.Context, user identity.ID, role string) error                                      // twice is no error
 	Revoke(ctx context.Context, user identity.ID, role string) error
 	RememberDevice(ctx context.Context, user, device identity.ID, expiresMicros int64) error
 	ForgetDevices(ctx context.Context, user identity.ID) error

@@ -143,7 +143,7 @@ func TestWhatInvalidatesAPerson(t *testing.T) {
 		heard := listen(store)
 		for name, run := range map[string]func(ctx context.Context, tx account.Tx) error{
 			"SetPassword": func(ctx context.Context, tx account.Tx) error { return tx.SetPassword(ctx, ada.ID, []byte("x"), start) },
-			"SetLock":     func(ctx context.Context, tx account.Tx) error { return tx.SetLock(ctx, ada.ID, start, "") },
+			"SetLock":     func(ctx context.Context, tx account.Tx) error { return tx.SetLock(ctx, ada.ID, start, 0, "") },
 			"Grant":       func(ctx context.Context, tx account.Tx) error { return tx.Grant(ctx, ada.ID, "admin") },
 			"Revoke":      func(ctx context.Context, tx account.Tx) error { return tx.Revoke(ctx, ada.ID, "admin") },
 		} {

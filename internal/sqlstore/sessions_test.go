@@ -62,7 +62,7 @@ func TestSessionByHash(t *testing.T) {
 		if diff := cmp.Diff(sessions.Person{ID: ada.ID, Email: ada.Email, DisplayName: "Ada", Roles: []string{"admin", "support"}}, person); diff != "" {
 			t.Errorf("its person:\n%s", diff)
 		}
-		change(t, store, func(ctx context.Context, tx account.Tx) error { return tx.SetLock(ctx, ada.ID, start, "") })
+		change(t, store, func(ctx context.Context, tx account.Tx) error { return tx.SetLock(ctx, ada.ID, start, 0, "") })
 		if _, person, err = store.SessionByHash(ctx, want.TokenHash); err != nil || !person.Locked {
 			t.Errorf("a locked person: %v, %v", person, err)
 		}

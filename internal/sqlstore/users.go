@@ -24,16 +24,19 @@ type reader struct {
 var (
 	userByID = sqlsafe.New(`
 		SELECT id, email, email_canonical, display_name, password, password_changed_micros, created_micros, locked_micros, lock_reason,
+			language, lock_until_micros, reset_demanded_micros, delete_micros,
 			COALESCE((SELECT string_agg(role, ',') FROM ringwall_roles WHERE user_id = u.id), '')
 		FROM ringwall_users AS u
 		WHERE id = $1`)
 	userByEmail = sqlsafe.New(`
 		SELECT id, email, email_canonical, display_name, password, password_changed_micros, created_micros, locked_micros, lock_reason,
+			language, lock_until_micros, reset_demanded_micros, delete_micros,
 			COALESCE((SELECT string_agg(role, ',') FROM ringwall_roles WHERE user_id = u.id), '')
 		FROM ringwall_users AS u
 		WHERE email_canonical = $1`)
 	users = sqlsafe.List(`
 		SELECT id, email, email_canonical, display_name, NULL, password_changed_micros, created_micros, locked_micros, lock_reason,
+			language, lock_until_micros, reset_demanded_micros, delete_micros,
 			COALESCE((SELECT string_agg(role, ',') FROM ringwall_roles WHERE user_id = u.id), '')
 		FROM ringwall_users AS u
 		WHERE TRUE`).OrderBy(`id`)
@@ -42,16 +45,21 @@ var (
 	lockUserByEmail = sqlsafe.New(`SELECT id FROM ringwall_users WHERE email_canonical = $1 FOR NO KEY UPDATE`)
 
 	insertUser = sqlsafe.New(`
-		INSERT INTO ringwall_users (id, email, email_canonical, display_name, password, password_changed_micros, created_micros, locked_micros, lock_reason)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		INSERT INTO ringwall_users (id, email, email_canonical, display_name, password, password_changed_micros, created_micros, locked_micros, lock_reason,
+			language, lock_until_micros, reset_demanded_micros, delete_micros)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 		ON CONFLICT (email_canonical) DO NOTHING`)
 	setPassword = sqlsafe.New(`
 		UPDATE ringwall_users
-		SET password = $2, password_changed_micros = $3
+		SET password = $2, password_changed_micros = $3, reset_demanded_micros = 0
 		WHERE id = $1`)
 	setLock = sqlsafe.New(`
 		UPDATE ringwall_users
-		SET locked_micros = $2, lock_reason = $3
+		SET locked_micros = $2, lock_until_micros = $3, lock_reason = $4
+		WHERE id = $1`)
+	demandReset = sqlsafe.New(`
+		UPDATE ringwall_users
+		SET reset_demanded_micros = $2
 		WHERE id = $1`)
 	grantRole = sqlsafe.New(`
 		INSERT INTO ringwall_roles (user_id, role)
@@ -88,7 +96,7 @@ func (r reader) Users(ctx context.Context, after identity.ID, limit int) ([]acco
 func scanUser(s scanner) (u account.User, err error) {
 	var roles string
 	err = s.Scan(&u.ID, &u.Email, &u.EmailCanonical, &u.DisplayName, &u.Password, &u.PasswordChangedMicros, &u.CreatedMicros,
-		&u.LockedMicros, &u.LockReason, &roles)
+		&u.LockedMicros, &u.LockReason, &u.Language, &u.LockUntilMicros, &u.ResetDemandedMicros, &u.DeleteMicros, &roles)
 	u.Roles = splitRoles(roles)
 	return u, err
 }
@@ -105,7 +113,8 @@ func splitRoles(joined string) []string {
 
 func (c *change) InsertUser(ctx context.Context, user account.User) error {
 	n, err := c.turn.exec(ctx, insertUser.With(key(user.ID), clean(user.Email), clean(user.EmailCanonical), clean(user.DisplayName), blob(user.Password),
-		user.PasswordChangedMicros, user.CreatedMicros, user.LockedMicros, clean(user.LockReason)))
+		user.PasswordChangedMicros, user.CreatedMicros, user.LockedMicros, clean(user.LockReason),
+		clean(user.Language), user.LockUntilMicros, user.ResetDemandedMicros, user.DeleteMicros))
 	if err == nil && n == 0 {
 		return account.ErrTaken
 	}
@@ -117,8 +126,12 @@ func (c *change) SetPassword(ctx context.Context, user identity.ID, sealed []byt
 	return c.toUser(ctx, user, setPassword.With(key(user), blob(sealed), nowMicros))
 }
 
-func (c *change) SetLock(ctx context.Context, user identity.ID, lockedMicros int64, reason string) error {
-	return c.toUser(ctx, user, setLock.With(key(user), lockedMicros, clean(reason)))
+func (c *change) SetLock(ctx context.Context, user identity.ID, lockedMicros, untilMicros int64, reason string) error {
+	return c.toUser(ctx, user, setLock.With(key(user), lockedMicros, untilMicros, clean(reason)))
+}
+
+func (c *change) DemandReset(ctx context.Context, user identity.ID, nowMicros int64) error {
+	return c.toUser(ctx, user, demandReset.With(key(user), nowMicros))
 }
 
 // toUser runs a statement that changes a person, who must exist.

@@ -33,14 +33,19 @@ func TestUsers(t *testing.T) {
 
 		change(t, store, func(ctx context.Context, tx account.Tx) error {
 			return errors.Join(
-				tx.SetPassword(ctx, ada.ID, []byte("other"), start+1),
-				tx.SetLock(ctx, ada.ID, start+2, "abuse"),
+				tx.DemandReset(ctx, ada.ID, start),
+				tx.SetPassword(ctx, ada.ID, []byte("other"), start+1), // answers the demand
+				tx.SetLock(ctx, ada.ID, start+2, start+3, "abuse"),
 				tx.Revoke(ctx, ada.ID, "admin"), tx.Revoke(ctx, ada.ID, "nobody-has-it"))
 		})
-		ada.Password, ada.PasswordChangedMicros, ada.LockedMicros, ada.LockReason, ada.Roles = []byte("other"), start+1, start+2, "abuse", []string{"support"}
+		ada.Password, ada.PasswordChangedMicros, ada.LockedMicros, ada.LockUntilMicros, ada.LockReason, ada.Roles = []byte("other"), start+1, start+2, start+3, "abuse", []string{"support"}
 		got, err := store.UserByID(ctx, ada.ID)
 		if diff := cmp.Diff(ada, got); err != nil || diff != "" {
 			t.Errorf("after changes: %v\n%s", err, diff)
+		}
+		change(t, store, func(ctx context.Context, tx account.Tx) error { return tx.DemandReset(ctx, ada.ID, start+4) })
+		if got, err := store.UserByID(ctx, ada.ID); err != nil || got.ResetDemandedMicros != start+4 {
+			t.Errorf("a reset is demanded since %d, %v; want %d", got.ResetDemandedMicros, err, start+4)
 		}
 
 		bob := addUser(t, store, "bob@example.org")
@@ -69,7 +74,7 @@ func TestUsersMissingAndTaken(t *testing.T) {
 		}
 		for name, run := range map[string]func(ctx context.Context, tx account.Tx) error{
 			"SetPassword": func(ctx context.Context, tx account.Tx) error { return tx.SetPassword(ctx, nobody, []byte("x"), start) },
-			"SetLock":     func(ctx context.Context, tx account.Tx) error { return tx.SetLock(ctx, nobody, start, "") },
+			"SetLock":     func(ctx context.Context, tx account.Tx) error { return tx.SetLock(ctx, nobody, start, 0, "") },
 			"Grant":       func(ctx context.Context, tx account.Tx) error { return tx.Grant(ctx, nobody, "admin") },
 		} {
 			if err := try(store, run); !errors.Is(err, account.ErrMissing) {

@@ -1,0 +1,2 @@
+-- +goose Up
+ALTER TABLE ringwall_users ADD COLUMN language TEXT NOT NULL DEFAULT '';
