@@ -75,6 +75,10 @@ func houseRules() []rule {
 			{"internal/web/a.go", "package web\nimport t \"html/template\"\ntype page struct{ Link t.URL }", "template.URL"},
 			{"internal/web/a.go", "package web\nimport \"html/template\"\nfunc f() *template.Template { return template.New(\"\") }", ""},
 		}},
+		{"mails speak their reader's language", mailsKnowTheirReader, []breakage{
+			{"internal/account/a.go", "package account\nimport \"" + module + "/internal/mail\"\nfunc f() { mail.Compose(mail.ResetPassword, \"\", data) }", "compose"},
+			{"internal/account/a.go", "package account\nimport \"" + module + "/internal/mail\"\nfunc compose() { mail.Compose(kind, lang, data) }", ""},
+		}},
 		{"refusals are problem documents", noBareErrors, []breakage{
 			{"internal/api/a.go", "package api\nimport \"net/http\"\nfunc f(w http.ResponseWriter) { http.Error(w, \"\", 500) }", "http.Error"},
 		}},
@@ -125,6 +129,22 @@ func identityMakers(t tree) (found []string) {
 			}
 			if name != "SubjectOf" || !slices.Contains(excused, s.folder+"."+s.functionAt(node)) {
 				found = append(found, fmt.Sprintf("%s: identity.%s in %s, allowed in %s", t.at(node), name, s.folder, strings.Join(allowed, ", ")))
+			}
+		})
+	}
+	return found
+}
+
+// mailsKnowTheirReader finds mails of the account that are composed past the one function that knows the language which
+// their reader has chosen.
+func mailsKnowTheirReader(t tree) (found []string) {
+	for _, s := range t.files {
+		if s.test || s.folder != "internal/account" {
+			continue
+		}
+		s.mentions(module+"/internal/mail", func(name string, node ast.Node) {
+			if name == "Compose" && s.functionAt(node) != "compose" {
+				found = append(found, fmt.Sprintf("%s: mail.Compose; call compose, which takes the reader", t.at(node)))
 			}
 		})
 	}

@@ -59,6 +59,7 @@ type userView struct {
 	ID          identity.ID `json:"id"`
 	Email       string      `json:"email"`
 	DisplayName string      `json:"display_name"`
+	Language    string      `json:"language"`
 	CreatedAt   string      `json:"created_at"`
 	Locked      bool        `json:"locked"`
 	LockReason  string      `json:"lock_reason,omitempty"`
@@ -70,7 +71,7 @@ func viewUser(u account.User) userView {
 	if roles == nil {
 		roles = []string{}
 	}
-	return userView{u.ID, u.Email, u.DisplayName, stamp(u.CreatedMicros), u.LockedMicros != 0, u.LockReason, roles}
+	return userView{u.ID, u.Email, u.DisplayName, u.Language, stamp(u.CreatedMicros), u.LockedMicros != 0, u.LockReason, roles}
 }
 
 func stamp(micros int64) string { return identity.Time(micros).Format("2006-01-02T15:04:05Z") }

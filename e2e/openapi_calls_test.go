@@ -32,6 +32,7 @@ func TestEveryOperationAnswersAsDescribed(t *testing.T) {
 	s := story{t, describe(t, server), server}
 	s.signUpAndIn()
 	s.sessions()
+	s.profile()
 	s.passwords()
 	s.refusals()
 	for _, o := range s.operations() {
@@ -81,6 +82,14 @@ func (s story) sessions() {
 	s.call(c, "DELETE", "/auth/v1/sessions/"+devices(s.T, other)[0].ID, nil, 204, "")
 	s.call(c, "DELETE", "/auth/v1/sessions/"+identity.NewRandomID().String(), nil, 404, "not-found")
 	s.call(c, "DELETE", "/auth/v1/sessions", nil, 204, "")
+}
+
+func (s story) profile() {
+	c := s.server.Client()
+	s.call(c, "POST", "/auth/v1/login", object{"email": "story@example.org", "password": ringwalltest.Password}, 200, "")
+	s.call(c, "GET", "/auth/v1/me", nil, 200, "")
+	s.call(c, "PATCH", "/auth/v1/me", object{"display_name": "Ann", "language": "de"}, 200, "")
+	s.call(c, "PATCH", "/auth/v1/me", object{"language": "tlh"}, 422, "invalid")
 }
 
 func (s story) passwords() {

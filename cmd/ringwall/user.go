@@ -27,6 +27,7 @@ type userView struct {
 	ID          string   `json:"id"`
 	Email       string   `json:"email"`
 	DisplayName string   `json:"display_name"`
+	Language    string   `json:"language"`
 	CreatedAt   string   `json:"created_at"`
 	Locked      bool     `json:"locked"`
 	LockReason  string   `json:"lock_reason,omitempty"`
@@ -42,6 +43,13 @@ func (u userView) state() string {
 	default:
 		return "open"
 	}
+}
+
+func (u userView) language() string {
+	if u.Language == "" {
+		return "as the browser says"
+	}
+	return u.Language
 }
 
 func (u userView) roles() string {
@@ -184,7 +192,7 @@ func (c *userShow) Run(ctx context.Context, a *app, group *userCommands) error {
 	}
 	u := out.User
 	if err := a.printFields([][2]string{
-		{"Address", u.Email}, {"Name", u.DisplayName}, {"Roles", u.roles()}, {"State", u.state()}, {"Made", moment(u.CreatedAt)}, {"Id", u.ID},
+		{"Address", u.Email}, {"Name", u.DisplayName}, {"Language", u.language()}, {"Roles", u.roles()}, {"State", u.state()}, {"Made", moment(u.CreatedAt)}, {"Id", u.ID},
 	}); err != nil {
 		return err
 	}

@@ -86,7 +86,7 @@ func (s *Service) CreateUser(ctx context.Context, by identity.Actor, in NewUser)
 		}
 		data := s.mailData(by, user.Email, name)
 		data.Link, data.LinkExpires = link, now.Add(welcomeLife)
-		return event, tx.Enqueue(ctx, mail.Compose(mail.AccountCreated, "", data))
+		return event, tx.Enqueue(ctx, compose(mail.AccountCreated, user, "", data))
 	})
 	if errors.Is(err, ErrTaken) {
 		err = problem.New(problem.Conflict, "conflict", "This address has an account already.")
@@ -150,7 +150,7 @@ func (s *Service) Lock(ctx context.Context, by identity.Actor, user User, reason
 			return event, err
 		}
 		data := s.mailData(by, user.Email, user.DisplayName)
-		return event, tx.Enqueue(ctx, mail.Compose(mail.AccountLocked, "", data))
+		return event, tx.Enqueue(ctx, compose(mail.AccountLocked, user, "", data))
 	})
 }
 

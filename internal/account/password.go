@@ -47,7 +47,7 @@ func (s *Service) ForgotPassword(ctx context.Context, by identity.Actor, email, 
 			return audit.Event{}, err
 		}
 		data.Link, data.LinkExpires = s.link("reset-password", token), s.Now().Add(resetLife)
-		message := mail.Compose(mail.ResetPassword, lang, data)
+		message := compose(mail.ResetPassword, user, lang, data)
 		message.Decoy = decoy
 		if err := tx.Enqueue(ctx, message); err != nil {
 			return audit.Event{}, err
@@ -141,7 +141,7 @@ func (s *Service) ResetPassword(ctx context.Context, by identity.Actor, token, c
 func (s *Service) changedMail(by identity.Actor, user User, lang string) mail.Message {
 	data := s.mailData(by, user.Email, user.DisplayName)
 	data.Link = s.Origin + s.Prefix + "/forgot-password"
-	return mail.Compose(mail.PasswordChanged, lang, data)
+	return compose(mail.PasswordChanged, user, lang, data)
 }
 
 // ChangePassword sets a new password after a proof of the current one. Every other session and known device ends; this

@@ -188,11 +188,11 @@ func (s *Service) endExcess(ctx context.Context, by identity.Actor, tx Tx, user 
 		data.Ended = append(data.Ended, sessions.DeviceLabel(old.UserAgent))
 	}
 	data.Link = s.Origin + s.Prefix + "/account"
-	return tx.Enqueue(ctx, mail.Compose(mail.SessionsEnded, lang, data))
+	return tx.Enqueue(ctx, compose(mail.SessionsEnded, user, lang, data))
 }
 
 func personOf(u User) sessions.Person {
-	return sessions.Person{ID: u.ID, Email: u.Email, DisplayName: u.DisplayName, Roles: u.Roles, Locked: u.LockedMicros != 0}
+	return sessions.Person{ID: u.ID, Email: u.Email, DisplayName: u.DisplayName, Language: u.Language, Roles: u.Roles, Locked: u.LockedMicros != 0}
 }
 
 // SignOut ends the session of the request. Ending it twice is no error.

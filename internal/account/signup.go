@@ -52,20 +52,19 @@ func (s *Service) SignUp(ctx context.Context, by identity.Actor, in SignUp) (flo
 	data := s.mailData(by, address.String(), name)
 	data.Link, data.Code = s.link("verify-email", token), code
 	data.LinkExpires, data.CodeExpires = now.Add(signupLife), now.Add(codeLife)
-	welcome := mail.Compose(mail.ConfirmSignup, in.Lang, data)
-	data.Link, data.Code = s.Origin+s.Prefix+"/login", ""
-	taken := mail.Compose(mail.AlreadyRegistered, in.Lang, data)
 
 	return flow, s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
-		message, row := welcome, pending
-		switch _, err := tx.UserByEmail(ctx, address.Key()); {
+		kind, data, row := mail.ConfirmSignup, data, pending
+		owner, err := tx.UserByEmail(ctx, address.Key())
+		switch {
 		case err == nil:
 			// The row stays, with secrets that nobody holds: the same statements, and nothing to confirm.
-			message = taken
+			kind, data.Link, data.Code = mail.AlreadyRegistered, s.Origin+s.Prefix+"/login", ""
 			row.TokenMAC, row.CodeMAC = noSecret(), noSecret()
 		case !errors.Is(err, ErrMissing):
 			return audit.Event{}, err
 		}
+		message := compose(kind, owner, in.Lang, data)
 		message.Decoy = quiet
 		if err := tx.InsertSignup(ctx, row); err != nil {
 			return audit.Event{}, err
@@ -118,7 +117,7 @@ func (s *Service) ResendConfirmation(ctx context.Context, by identity.Actor, ema
 			return audit.Event{}, err
 		}
 		data.Link, data.Code = s.link("verify-email", token), code
-		message := mail.Compose(mail.ConfirmSignup, lang, data)
+		message := compose(mail.ConfirmSignup, User{}, lang, data)
 		message.Decoy = decoy
 		if err := tx.Enqueue(ctx, message); err != nil {
 			return audit.Event{}, err

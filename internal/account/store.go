@@ -131,6 +131,7 @@ type UserTx interface {
 	InsertUser(ctx context.Context, user User) error                                                     // [ErrTaken]
 	SetPassword(ctx context.Context, user identity.ID, sealed []byte, nowMicros int64) error             // a demanded reset is done by it
 	SetLock(ctx context.Context, user identity.ID, lockedMicros, untilMicros int64, reason string) error // zero unlocks, a zero until has no end; [ErrMissing]
+	SetProfile(ctx context.Context, user identity.ID, displayName, language string) error                // [ErrMissing]
 	DemandReset(ctx context.Context, user identity.ID, nowMicros int64) error                            // zero demands it no more; [ErrMissing]
 	Grant(ctx context.Context, user identity.ID, role string) error                                      // twice is no error
 	Revoke(ctx context.Context, user identity.ID, role string) error

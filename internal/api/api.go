@@ -54,6 +54,8 @@ func (a *API) Routes() []chain.Route {
 		route(a, "GET", "/v1/sessions", in, 200, a.listSessions, "The devices that are signed in, this one first."),
 		route(a, "DELETE", "/v1/sessions", fresh, 204, a.revokeOthers, "Sign out all other devices.", "fresh-required"),
 		route(a, "DELETE", "/v1/sessions/{id}", fresh, 204, a.revokeSession, "Sign out one device; its next request fails.", "not-found", "fresh-required"),
+		route(a, "GET", "/v1/me", in, 200, a.me, "The own account: profile, roles, age of the password."),
+		route(a, "PATCH", "/v1/me", in, 200, a.changeMe, "Change the own name or language; what is left out stays."),
 		route(a, "POST", "/v1/password/forgot", public, 202, a.forgotPassword, "Mail a link to choose a new password. The answer is the same for an unknown address.", "too-many-requests"),
 		route(a, "POST", "/v1/password/reset", public, 204, a.resetPassword, "Choose a new password by a mailed link. All sessions end; nobody is signed in.", "link-invalid", "password-weak", "busy"),
 		route(a, "POST", "/v1/password", in, 200, a.changePassword, "Change the password. Other sessions end, this one gets a new id.", "login-failed", "password-weak", "too-many-requests", "busy"),

@@ -162,6 +162,8 @@ func schemaOf(t reflect.Type, schemas object, in use) object {
 	switch {
 	case t == reflect.TypeFor[identity.ID]():
 		return object{"type": "string", "format": "uuid"}
+	case t == reflect.TypeFor[given]():
+		return object{"type": "string"}
 	case t.Kind() == reflect.String:
 		return object{"type": "string"}
 	case t.Kind() == reflect.Bool:
@@ -206,7 +208,7 @@ func structSchema(t reflect.Type, schemas object, in use) object {
 
 func propertySchema(f reflect.StructField, schemas object, in use) object {
 	var property object
-	if f.Type.Kind() == reflect.Struct {
+	if f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[given]() {
 		property = reference(f.Type, schemas, in)
 	} else {
 		property = schemaOf(f.Type, schemas, in)
@@ -216,6 +218,9 @@ func propertySchema(f reflect.StructField, schemas object, in use) object {
 	}
 	if format := f.Tag.Get("format"); format != "" {
 		property["format"] = format
+	}
+	if values, ok := f.Tag.Lookup("enum"); ok {
+		property["enum"] = strings.Split(values, ",")
 	}
 	if most, err := strconv.Atoi(f.Tag.Get("maxLength")); err == nil {
 		property["maxLength"] = most

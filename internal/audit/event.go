@@ -30,6 +30,7 @@ const (
 	SysStartup            Name = "sys_startup"
 	SysShutdown           Name = "sys_shutdown"
 	UserCreated           Name = "user_created"
+	UserUpdated           Name = "user_updated"
 	SignupRequested       Name = "sensitive_create" // a pending sign-up
 	ResetRequested        Name = "sensitive_read"   // a mailed reset link
 	CryptDecryptFail      Name = "crypt_decrypt_fail"

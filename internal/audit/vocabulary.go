@@ -58,6 +58,7 @@ var vocabulary = [...]Entry{
 	{SysStartup, Warn, "The server started.", false},
 	{SysShutdown, Warn, "The server stopped.", false},
 	{UserCreated, Warn, "An account was made.", false},
+	{UserUpdated, Warn, "An account was changed.", false},
 	{SignupRequested, Warn, "A sign-up waits for its address to be confirmed.", false},
 	{ResetRequested, Warn, "A link to reset a password was asked for.", false},
 	{CryptDecryptFail, Warn, "Something sealed did not open: it was changed or belongs elsewhere.", false},

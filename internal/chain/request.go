@@ -55,8 +55,13 @@ func (r *Request) CSRFToken() string {
 	return r.csrf()
 }
 
-// Lang is the language for what is mailed: "en" or "de", by Accept-Language.
-func (r *Request) Lang() string { return input.Language(r.asked, "en", "de") }
+// Lang is the language of pages and mails: "en" or "de", as the person has chosen, else by Accept-Language.
+func (r *Request) Lang() string {
+	if r.SignedIn && r.Person.Language != "" {
+		return r.Person.Language
+	}
+	return input.Language(r.asked, "en", "de")
+}
 
 // Proved is what a [Check] learns of a request: who asks.
 type Proved struct {

@@ -18,6 +18,9 @@ var files embed.FS
 // DefaultLang is the language of mails to people whose language has no catalogue.
 const DefaultLang = "en"
 
+// Languages are the tags that have a catalogue.
+func Languages() []string { return []string{DefaultLang, "de"} }
+
 // words are the sentences of one language by key, with placeholders such as {service}.
 type words map[string]string
 
@@ -30,7 +33,7 @@ type house struct {
 // theHouse reads what is embedded, once. It panics if the build itself is broken; a test reads it.
 var theHouse = sync.OnceValue(func() house {
 	h := house{words: make(map[string]words)}
-	for _, lang := range []string{"en", "de"} {
+	for _, lang := range Languages() {
 		var w words
 		raw, err := files.ReadFile("catalogue/" + lang + ".json")
 		if err == nil {

@@ -44,6 +44,7 @@ type Person struct {
 	ID          identity.ID
 	Email       string
 	DisplayName string
+	Language    string   // that the person has chosen; empty: none
 	Roles       []string // sorted
 	Locked      bool     // a locked person has no live session
 }

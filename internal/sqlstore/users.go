@@ -57,6 +57,10 @@ var (
 		UPDATE ringwall_users
 		SET locked_micros = $2, lock_until_micros = $3, lock_reason = $4
 		WHERE id = $1`)
+	setProfile = sqlsafe.New(`
+		UPDATE ringwall_users
+		SET display_name = $2, language = $3
+		WHERE id = $1`)
 	demandReset = sqlsafe.New(`
 		UPDATE ringwall_users
 		SET reset_demanded_micros = $2
@@ -128,6 +132,10 @@ func (c *change) SetPassword(ctx context.Context, user identity.ID, sealed []byt
 
 func (c *change) SetLock(ctx context.Context, user identity.ID, lockedMicros, untilMicros int64, reason string) error {
 	return c.toUser(ctx, user, setLock.With(key(user), lockedMicros, untilMicros, clean(reason)))
+}
+
+func (c *change) SetProfile(ctx context.Context, user identity.ID, displayName, language string) error {
+	return c.toUser(ctx, user, setProfile.With(key(user), clean(displayName), clean(language)))
 }
 
 func (c *change) DemandReset(ctx context.Context, user identity.ID, nowMicros int64) error {

@@ -48,6 +48,11 @@ func TestUsers(t *testing.T) {
 			t.Errorf("a reset is demanded since %d, %v; want %d", got.ResetDemandedMicros, err, start+4)
 		}
 
+		change(t, store, func(ctx context.Context, tx account.Tx) error { return tx.SetProfile(ctx, ada.ID, "Ada", "de") })
+		if got, err := store.UserByID(ctx, ada.ID); err != nil || got.DisplayName != "Ada" || got.Language != "de" || got.Email != ada.Email {
+			t.Errorf("after SetProfile: %+v, %v", got, err)
+		}
+
 		bob := addUser(t, store, "bob@example.org")
 		all, err := store.Users(ctx, identity.ID{}, 10)
 		if err != nil || len(all) != 2 || all[0].Password != nil {
@@ -75,6 +80,7 @@ func TestUsersMissingAndTaken(t *testing.T) {
 		for name, run := range map[string]func(ctx context.Context, tx account.Tx) error{
 			"SetPassword": func(ctx context.Context, tx account.Tx) error { return tx.SetPassword(ctx, nobody, []byte("x"), start) },
 			"SetLock":     func(ctx context.Context, tx account.Tx) error { return tx.SetLock(ctx, nobody, start, 0, "") },
+			"SetProfile":  func(ctx context.Context, tx account.Tx) error { return tx.SetProfile(ctx, nobody, "x", "de") },
 			"Grant":       func(ctx context.Context, tx account.Tx) error { return tx.Grant(ctx, nobody, "admin") },
 		} {
 			if err := try(store, run); !errors.Is(err, account.ErrMissing) {

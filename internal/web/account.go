@@ -9,6 +9,7 @@ import (
 // accountPage is what the account says.
 type accountPage struct {
 	Person      sessions.Person
+	Languages   []choice
 	Changed     *moment // when the password was; nil: not known
 	ChangedAge  string
 	Here        *device // the device that asks
@@ -59,10 +60,15 @@ func (v *visit) accountPage() (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := v.page("account", "current_password", "new_password")
+	p := v.page("account", "display_name", "language", "current_password", "new_password")
 	p.Wide = true
 	p.proof = "current_password"
-	body := accountPage{Person: v.ask.Person}
+	me, err := v.web.Accounts.Me(v.r.Context(), v.by())
+	if err != nil {
+		return nil, err
+	}
+	p.Values["display_name"] = me.DisplayName
+	body := accountPage{Person: v.ask.Person, Languages: v.languageChoices(me.Language)}
 	for _, session := range list {
 		d := v.describe(session)
 		if d.Here {

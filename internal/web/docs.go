@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding"
 	"net/http"
 	"reflect"
 	"strings"
@@ -67,6 +68,9 @@ func typeName(t reflect.Type) string {
 		return "time"
 	case reflect.TypeFor[identity.ID]():
 		return "uuid"
+	}
+	if t.Kind() == reflect.Struct && reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
+		return "string"
 	}
 	switch t.Kind() {
 	case reflect.Pointer:

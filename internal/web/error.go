@@ -20,7 +20,7 @@ type errorPage struct {
 //
 // A GET that only lacks a recent proof of identity is sent to the page that asks for it, and comes back.
 func (w *Web) Error(out http.ResponseWriter, r *http.Request, err error) {
-	v := &visit{web: w, w: out, r: r, ask: w.request(r.Context()), lang: w.languageOf(r)}
+	v := w.visit(out, r)
 	e := problem.From(err)
 	body := errorPage{Code: known(e), Status: e.Kind.Status()}
 	if e.Code == "fresh-required" {

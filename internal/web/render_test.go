@@ -33,6 +33,7 @@ var now = time.Date(2026, 11, 21, 14, 3, 0, 0, time.UTC)
 type people struct {
 	err      error
 	pending  account.Pending
+	me       account.User
 	sessions []sessions.Session
 	calls    []string
 }
@@ -85,6 +86,10 @@ func (p *people) Sessions(context.Context, identity.Actor) ([]sessions.Session, 
 func (p *people) RevokeSession(_ context.Context, _ identity.Actor, id identity.ID) error {
 	return p.did("RevokeSession", id.String())
 }
+func (p *people) Me(context.Context, identity.Actor) (account.User, error) { return p.me, nil }
+func (p *people) ChangeProfile(_ context.Context, _ identity.Actor, in account.Profile) (account.User, error) {
+	return p.me, p.did("ChangeProfile", *in.DisplayName, *in.Language)
+}
 func (p *people) RevokeOtherSessions(context.Context, identity.Actor) error {
 	return p.did("RevokeOtherSessions")
 }
@@ -129,6 +134,7 @@ func newHouseOf(t testing.TB) *house {
 	}
 	h := &house{people: &people{
 		pending: account.Pending{Email: "ada@example.org"},
+		me:      account.User{ID: id(100), Email: "ada@example.org", DisplayName: "Ada Lovelace"},
 		sessions: []sessions.Session{
 			session(1, chromeAndroid, "203.0.113.7", 0),
 			session(2, firefoxLinux, "2001:db8:85a3::8a2e:370:7334", 3*time.Hour),

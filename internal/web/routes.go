@@ -31,6 +31,7 @@ func (w *Web) Routes() []chain.Route {
 		w.route("POST", "/reset-password", public, "Choose a new password", (*visit).postResetPassword),
 
 		w.route("GET", "/account", signedIn, "The account and its devices", (*visit).account),
+		w.route("POST", "/account/profile", signedIn, "Change name and language", (*visit).postAccountProfile),
 		w.route("POST", "/account/password", signedIn, "Change the password", (*visit).postAccountPassword),
 		w.route("GET", "/account/devices/{id}", fresh, "Ask before a device is signed out", (*visit).device),
 		w.route("POST", "/account/devices/{id}", fresh, "Sign out a device", (*visit).postDevice),
@@ -56,6 +57,6 @@ func (w *Web) Routes() []chain.Route {
 func (w *Web) route(method, path string, rule authz.Rule, summary string, handle func(*visit)) chain.Route {
 	return chain.Route{Method: method, Path: path, Rule: rule, Summary: summary, Page: true,
 		Handler: http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-			handle(&visit{web: w, w: out, r: r, ask: w.request(r.Context()), lang: w.languageOf(r)})
+			handle(w.visit(out, r))
 		})}
 }

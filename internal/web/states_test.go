@@ -119,6 +119,11 @@ func signedInStates() []state {
 			h.people.sessions = h.people.sessions[:1]
 			return h.signIn().get("/auth/account?done=devices-signed-out")
 		}},
+		{"account-profile-saved", 200, func(h *house) *http.Response { return h.signIn().get("/auth/account?done=profile-saved") }},
+		{"account-profile-faults", 422, func(h *house) *http.Response {
+			wrong := problem.New(problem.Invalid, "invalid", "x").With(problem.Field{Name: "display_name", Code: "characters"}, problem.Field{Name: "language", Code: "unavailable"})
+			return failing(h.signIn(), wrong).post("/auth/account/profile", "display_name", "<Ada>", "language", "tlh")
+		}},
 		{"account-wrong", 401, func(h *house) *http.Response {
 			return failing(h.signIn(), errLogin).post("/auth/account/password", "current_password", "wrong", "new_password", "correct horse battery staple")
 		}},

@@ -20,6 +20,11 @@ type visit struct {
 	lang *language
 }
 
+func (w *Web) visit(out http.ResponseWriter, r *http.Request) *visit {
+	ask := w.request(r.Context())
+	return &visit{web: w, w: out, r: r, ask: ask, lang: w.languageOf(r, ask)}
+}
+
 func (v *visit) by() identity.Actor { return v.ask.Actor }
 
 // page is what a template shows.
@@ -65,6 +70,7 @@ var done = map[string]string{
 	"mail-sent":          "done.mail-sent",
 	"email-confirmed":    "done.email-confirmed",
 	"password-reset":     "done.password-reset",
+	"profile-saved":      "done.profile-saved",
 	"password-changed":   "done.password-changed",
 	"device-signed-out":  "done.device-signed-out",
 	"devices-signed-out": "done.devices-signed-out",

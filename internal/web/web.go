@@ -52,10 +52,17 @@ type Household interface {
 	RevokeOtherSessions(ctx context.Context, by identity.Actor) error
 }
 
+// Self is what a signed-in person may read and choose about themselves. [account.Service] is the implementation.
+type Self interface {
+	Me(ctx context.Context, by identity.Actor) (account.User, error)
+	ChangeProfile(ctx context.Context, by identity.Actor, in account.Profile) (account.User, error)
+}
+
 // Accounts is all that pages need of the accounts.
 type Accounts interface {
 	Entrance
 	Household
+	Self
 }
 
 // Cookies puts what the accounts hand out into the browser. [chain.Cookies] is the implementation.

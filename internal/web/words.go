@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ringwall/ringwall/input"
+	"github.com/ringwall/ringwall/internal/chain"
 )
 
 //go:embed words/*.json
@@ -60,9 +61,13 @@ func (w *Web) readLanguages() error {
 	return nil
 }
 
-// languageOf is the language that the browser asks for, of those that there are.
-func (w *Web) languageOf(r *http.Request) *language {
+// languageOf is the language that the person has chosen; of somebody who has not, or is not signed in, the one that the
+// browser asks for, of those that there are.
+func (w *Web) languageOf(r *http.Request, ask *chain.Request) *language {
 	asked := input.Language(r.Header.Get("Accept-Language"), tongues...)
+	if ask != nil && ask.SignedIn && ask.Person.Language != "" {
+		asked = ask.Person.Language
+	}
 	for _, l := range w.languages {
 		if l.tag == asked {
 			return l

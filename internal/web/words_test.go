@@ -63,7 +63,7 @@ func TestLanguagesSayTheSame(t *testing.T) {
 
 // composed are the keys that the program puts together.
 func composed() map[string]bool {
-	keys := map[string]bool{"fault.email": true, "fault.display_name": true, "fault.characters": true, "fault.unknown": true}
+	keys := map[string]bool{"fault.email": true, "fault.display_name": true, "fault.characters": true, "fault.language": true, "fault.unknown": true}
 	for month := 1; month <= 12; month++ {
 		keys["month."+strconv.Itoa(month)] = true
 	}
@@ -132,6 +132,24 @@ func TestPluralsAndTimes(t *testing.T) {
 	h.lang = "de"
 	if body := bodyOf(t, h.signIn().get("/auth/account")); !strings.Contains(body, `<time datetime="2026-11-21T14:03:00Z">21. Nov. 2026, 14:03 Uhr UTC</time>`) {
 		t.Errorf("the time does not name its zone, or is not German:\n%s", body)
+	}
+}
+
+// What a person has chosen outweighs the browser, on pages and on what the chain refuses, while they are signed in.
+func TestChosenLanguageOutweighsTheBrowser(t *testing.T) {
+	h := newHouse(t)
+	h.lang = "en-GB"
+	h.ask.Person.Language = "de"
+	if got := h.get("/auth/login").Header.Get("Content-Language"); got != "en" {
+		t.Errorf("before sign-in the page is in %q, want the browser's", got)
+	}
+	h.signIn()
+	h.ask.Person.Language = "de"
+	if got := h.get("/auth/account").Header.Get("Content-Language"); got != "de" {
+		t.Errorf("the account is in %q, want de", got)
+	}
+	if got := h.get("/auth/problems/none").Header.Get("Content-Language"); got != "de" {
+		t.Errorf("an error is in %q, want de", got)
 	}
 }
 

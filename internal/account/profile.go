@@ -1,0 +1,92 @@
+package account
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/ringwall/ringwall/input"
+	"github.com/ringwall/ringwall/internal/audit"
+	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/mail"
+	"github.com/ringwall/ringwall/internal/problem"
+)
+
+// compose writes a mail in the language that its reader has chosen, and to whoever has chosen none in the one that the
+// request asks for; where there is no request, that is empty. A rule of the house holds that nothing else in this package
+// composes a mail, so that the choice cannot be forgotten.
+func compose(kind mail.Kind, reader User, asked string, data mail.Data) mail.Message {
+	return mail.Compose(kind, cmp.Or(reader.Language, asked), data)
+}
+
+// Me is the account of the person who asks, without its password. Problems: unauthenticated.
+func (s *Service) Me(ctx context.Context, by identity.Actor) (User, error) {
+	if by.Subject().IsZero() {
+		return User{}, errSignIn
+	}
+	user, err := s.Store.UserByID(ctx, by.Subject().ID())
+	if errors.Is(err, ErrMissing) {
+		err = errSignIn
+	}
+	user.Password = nil
+	return user, err
+}
+
+// Profile is what people choose about themselves. What is nil stays as it is.
+type Profile struct {
+	DisplayName *string
+	Language    *string // "en", "de", or empty: as the browser says
+}
+
+// ChangeProfile changes the name and the language of the person who asks, and nobody else's. It returns the account as it
+// is then. Problems: unauthenticated, invalid.
+func (s *Service) ChangeProfile(ctx context.Context, by identity.Actor, in Profile) (user User, err error) {
+	if by.Subject().IsZero() {
+		return User{}, errSignIn
+	}
+	name, err := in.read()
+	if err != nil {
+		return User{}, err
+	}
+	err = s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
+		event := audit.Event{Name: audit.UserUpdated, User: by.Subject().ID(), Session: by.Session(), Reason: "profile", Private: map[string]string{}}
+		user, err = tx.UserByID(ctx, by.Subject().ID())
+		if errors.Is(err, ErrMissing) {
+			err = errSignIn
+		}
+		if err != nil {
+			return event, err
+		}
+		if in.DisplayName != nil && name != user.DisplayName {
+			event.Private["old_display_name"] = user.DisplayName
+			user.DisplayName = name
+		}
+		if in.Language != nil && *in.Language != user.Language {
+			event.Private["old_language"] = user.Language
+			user.Language = *in.Language
+		}
+		if len(event.Private) == 0 {
+			return audit.Event{Name: audit.Unrecorded}, nil
+		}
+		return event, tx.SetProfile(ctx, user.ID, user.DisplayName, user.Language)
+	})
+	user.Password = nil
+	return user, err
+}
+
+// read checks what was sent, and returns the name as it is stored.
+func (p Profile) read() (name string, err error) {
+	if p.DisplayName != nil {
+		parsed, err := input.ParseDisplayName(*p.DisplayName)
+		if err != nil {
+			return "", wrongField("display_name", err)
+		}
+		name = string(parsed)
+	}
+	if p.Language != nil && *p.Language != "" && !slices.Contains(mail.Languages(), *p.Language) {
+		const mend = "Send \"en\", \"de\", or \"\" for the language of the browser."
+		return "", problem.New(problem.Invalid, "invalid", mend).With(problem.Field{Name: "language", Code: "unavailable", Detail: mend})
+	}
+	return name, nil
+}
