@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,18 +42,34 @@ type place struct {
 	Database  string
 	MasterKey string // empty: the file beside the database
 	Origin    string
+	Cheap     bool // passwords are hashed at the lowest cost
+}
+
+func (p place) cost() password.Params {
+	if p.Cheap {
+		return cheapest
+	}
+	return password.DefaultParams()
+}
+
+// addressNumber spreads numbers over networks, so that no two of fewer than 65,536 share a /24.
+func addressNumber(n int) netip.Addr {
+	return netip.AddrFrom4([4]byte{byte(20 + n%64), byte(n / 64 % 256), byte(n / 64 / 256), byte(7 + n%199)})
 }
 
 func (p place) options() ringwall.Options {
-	o := ringwall.Options{Database: p.Database, Origins: []string{p.Origin}, Development: true, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	o := ringwall.Options{Database: p.Database, Origins: []string{p.Origin}, Development: true, Argon2id: p.cost(), Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))}
 	if p.MasterKey != "" {
 		o.MasterKey = secret.NewText(p.MasterKey)
 	}
 	return o
 }
 
-// settle puts people into an empty place, each signed in on as many devices. Everybody's password is the passphrase.
-// The n-th session's token is that of tokenOf.
+// cheapest is the cost of a hash where hashing is not what is measured.
+var cheapest = password.Params{MemoryKiB: 19456, Time: 2, Parallelism: 1}
+
+// settle puts people into an empty place, each signed in on as many devices. Everybody's password is the passphrase,
+// hashed at the place's cost. The n-th session's token is that of tokenOf.
 func settle(tb testing.TB, at place, people, devices int) {
 	tb.Helper()
 	ctx := tb.Context()
@@ -63,7 +80,7 @@ func settle(tb testing.TB, at place, people, devices int) {
 	if err := rw.Close(ctx); err != nil {
 		tb.Fatal(err)
 	}
-	phc, err := password.Hash(passphrase, password.DefaultParams())
+	phc, err := password.Hash(passphrase, at.cost())
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 // tries are used up (D05), and changes nothing by itself (C057). A known device always gets its mail.
 // Problems: too-many-requests.
 func (s *Service) ForgotPassword(ctx context.Context, by identity.Actor, email, deviceCookie, lang string) error {
+	defer evenly(ctx)()
 	key := canonical(email)
 	quiet, err := s.reserveMail(ctx, by, "forgot", key)
 	if err != nil {

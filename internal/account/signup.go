@@ -88,6 +88,7 @@ func (s *Service) codeMAC(canonical, code string) []byte {
 // takes that of the browser that asks, else the newest from its network, else the newest. Strangers get the same answer,
 // at the same cost. Problems: too-many-requests.
 func (s *Service) ResendConfirmation(ctx context.Context, by identity.Actor, email, flow, lang string) error {
+	defer evenly(ctx)()
 	key := canonical(email)
 	quiet, err := s.reserveMail(ctx, by, "resend", key)
 	if err != nil {
