@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,10 @@ func TestKnownAndUnknownCostTheSameStatements(t *testing.T) {
 	ask := func(path string, body func(address string) object) func(string) {
 		return func(address string) { s.Client().Post(path, body(address)) }
 	}
+	askers := map[string]*ringwalltest.Client{} // by the address that they will ask for
+	for i, wanted := range []string{"known@example.org", "unknown5@example.org", "warmup-unknown5@example.org"} {
+		askers[wanted] = s.SignIn("asker" + strconv.Itoa(i) + "@example.org")
+	}
 	sign := ask("/auth/v1/login", func(a string) object { return object{"email": a, "password": "not the password, surely"} })
 	for _, tt := range []struct {
 		name           string
@@ -36,6 +41,9 @@ func TestKnownAndUnknownCostTheSameStatements(t *testing.T) {
 		{"a mail again, for an account", ask("/auth/v1/email/resend", func(a string) object { return object{"email": a} }), "known@example.org", "unknown3@example.org"},
 		{"a wrong code", ask("/auth/v1/email/verify", func(a string) object { return object{"email": a, "code": "AAAA-AAAA"} }), "pending@example.org", "unknown@example.org"},
 		{"a sign-up", ask("/auth/v1/signup", func(a string) object { return object{"email": a, "password": ringwalltest.Password} }), "known@example.org", "free@example.org"},
+		{"a change of address", func(a string) {
+			askers[a].Post("/auth/v1/me/email", object{"email": a, "password": ringwalltest.Password})
+		}, "known@example.org", "unknown5@example.org"},
 		{"a locked sign-in", func(a string) {
 			for range 8 {
 				sign(a)

@@ -220,7 +220,7 @@ func TestOnlyTheListedRoutesAreOpen(t *testing.T) {
 			t.Errorf("anonymous %s %s = %d, want 401, or 303 to sign in", r.Method, path, got.Status)
 		}
 	}
-	for _, closed := range []string{"GET /auth/v1/session", "GET /auth/v1/sessions", "DELETE /auth/v1/sessions", "DELETE /auth/v1/sessions/{id}", "GET /auth/v1/me", "PATCH /auth/v1/me", "POST /auth/v1/password", "POST /auth/v1/session/reauthenticate", "GET /auth/account"} {
+	for _, closed := range []string{"GET /auth/v1/session", "GET /auth/v1/sessions", "DELETE /auth/v1/sessions", "DELETE /auth/v1/sessions/{id}", "GET /auth/v1/me", "PATCH /auth/v1/me", "POST /auth/v1/me/email", "DELETE /auth/v1/me/email", "POST /auth/v1/password", "POST /auth/v1/session/reauthenticate", "GET /auth/account"} {
 		if open[closed] {
 			t.Errorf("%s is public", closed)
 		}

@@ -90,6 +90,14 @@ func (s story) profile() {
 	s.call(c, "GET", "/auth/v1/me", nil, 200, "")
 	s.call(c, "PATCH", "/auth/v1/me", object{"display_name": "Ann", "language": "de"}, 200, "")
 	s.call(c, "PATCH", "/auth/v1/me", object{"language": "tlh"}, 422, "invalid")
+	s.call(c, "POST", "/auth/v1/me/email", object{"email": "moved@example.org", "password": "not the password, surely"}, 401, "login-failed")
+	s.call(c, "POST", "/auth/v1/me/email", object{"email": "moved@example.org", "password": ringwalltest.Password}, 202, "")
+	s.call(c, "GET", "/auth/v1/me", nil, 200, "")
+	token := s.server.Mail("moved@example.org", 1).Token()
+	s.call(s.server.Client(), "POST", "/auth/v1/email/change", object{"token": token}, 403, "password-required")
+	s.call(c, "POST", "/auth/v1/email/change", object{"token": token}, 200, "")
+	s.call(c, "POST", "/auth/v1/email/change", object{"token": token}, 422, "link-invalid")
+	s.call(c, "DELETE", "/auth/v1/me/email", nil, 204, "")
 }
 
 func (s story) passwords() {
@@ -100,7 +108,7 @@ func (s story) passwords() {
 	s.call(c, "POST", "/auth/v1/password", object{"current_password": ringwalltest.Password, "new_password": newPassword}, 200, "")
 	c = s.server.Client()
 	s.call(c, "POST", "/auth/v1/password/forgot", object{"email": "story@example.org"}, 202, "")
-	token := s.server.Mail("story@example.org", 4).Token()
+	token := s.server.Mail("story@example.org", 5).Token()
 	s.call(c, "POST", "/auth/v1/password/reset", object{"token": token, "password": "short"}, 422, "password-weak")
 	s.call(c, "POST", "/auth/v1/password/reset", object{"token": token, "password": ringwalltest.Password}, 204, "")
 	s.call(c, "POST", "/auth/v1/password/reset", object{"token": token, "password": ringwalltest.Password}, 422, "link-invalid")

@@ -229,6 +229,8 @@ func TestRequestSchemasAgreeWithTheServer(t *testing.T) {
 		"/auth/v1/password/forgot":        {"email": "nobody@example.org"},
 		"/auth/v1/password/reset":         {"token": "none", "password": ringwalltest.Password},
 		"/auth/v1/me":                     {"display_name": "Ann", "language": "de"},
+		"/auth/v1/me/email":               {"email": "other@example.org", "password": "x"},
+		"/auth/v1/email/change":           {"token": "none", "password": "x"},
 		"/auth/v1/password":               {"current_password": "x", "new_password": newPassword},
 	}
 	for _, o := range d.operations() {

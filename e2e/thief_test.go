@@ -26,8 +26,9 @@ func TestStolenDatabaseOpensNothing(t *testing.T) {
 		want(t, "a link that is open", s.Client().Post("/auth/v1/password/forgot", object{"email": "canary.bird@nest.example.org"}), 202, "")
 		want(t, "a sign-up that is open", signUp(s.Client(), "open@example.org", ringwalltest.Password), 202, "")
 		s.Mail("open@example.org", 1)
+		asks(t, s, s.SignIn("moving@example.org"), "moving@example.org", "moving@example.net")
 		stolen := dump(t, db, onDatabase(t, db))
-		for _, column := range []string{"ringwall_users.password", "ringwall_sessions.token_hash", "ringwall_signups.token_mac", "ringwall_resets.token_mac", "ringwall_keys.key", "ringwall_outbox.sealed"} {
+		for _, column := range []string{"ringwall_users.password", "ringwall_sessions.token_hash", "ringwall_signups.token_mac", "ringwall_resets.token_mac", "ringwall_email_changes.approve_mac", "ringwall_email_changes.confirm_mac", "ringwall_keys.key", "ringwall_outbox.sealed"} {
 			if len(stolen[column]) == 0 && column != "ringwall_outbox.sealed" {
 				t.Errorf("nothing in %s: the test attacks nothing", column)
 			}
@@ -104,6 +105,7 @@ func useStolen(t *testing.T, s *ringwalltest.Server, column, value string) {
 	}
 	for path, body := range map[string]object{
 		"/auth/v1/email/verify":   {"token": header},
+		"/auth/v1/email/change":   {"token": header},
 		"/auth/v1/password/reset": {"token": header, "password": "the thief chooses this one"},
 	} {
 		text, _ := json.Marshal(body)

@@ -144,7 +144,7 @@ func (s *Service) Lock(ctx context.Context, by identity.Actor, user User, reason
 			_, err = tx.EndSessions(ctx, identity.SubjectOf(user.ID), identity.ID{})
 		}
 		if err == nil {
-			err = tx.DeleteResets(ctx, user.ID)
+			err = endLinks(ctx, tx, user.ID)
 		}
 		if err != nil {
 			return event, err

@@ -115,7 +115,7 @@ func (s *Service) ResetPassword(ctx context.Context, by identity.Actor, token, c
 			err = errLink
 		}
 		if err == nil {
-			err = tx.DeleteResets(ctx, user.ID)
+			err = endLinks(ctx, tx, user.ID)
 		}
 		if err == nil {
 			err = tx.SetPassword(ctx, user.ID, s.sealPassword(user.ID, phc), now)
@@ -178,7 +178,7 @@ func (s *Service) ChangePassword(ctx context.Context, by identity.Actor, current
 			_, err = tx.EndSessions(ctx, by.Subject(), next.ID)
 		}
 		if err == nil {
-			err = tx.DeleteResets(ctx, user.ID)
+			err = endLinks(ctx, tx, user.ID)
 		}
 		if err == nil {
 			err = tx.ForgetDevices(ctx, user.ID)

@@ -20,17 +20,30 @@ func compose(kind mail.Kind, reader User, asked string, data mail.Data) mail.Mes
 	return mail.Compose(kind, cmp.Or(reader.Language, asked), data)
 }
 
-// Me is the account of the person who asks, without its password. Problems: unauthenticated.
-func (s *Service) Me(ctx context.Context, by identity.Actor) (User, error) {
+// Me is an account as its owner sees it, without its password.
+type Me struct {
+	User
+	Pending *EmailChange // the change of address that waits for its links; nil: none
+}
+
+// Me is the account of the person who asks. Problems: unauthenticated.
+func (s *Service) Me(ctx context.Context, by identity.Actor) (Me, error) {
 	if by.Subject().IsZero() {
-		return User{}, errSignIn
+		return Me{}, errSignIn
 	}
 	user, err := s.Store.UserByID(ctx, by.Subject().ID())
 	if errors.Is(err, ErrMissing) {
 		err = errSignIn
 	}
+	if err != nil {
+		return Me{}, err
+	}
 	user.Password = nil
-	return user, err
+	wanted, err := s.Store.EmailChange(ctx, by.Subject())
+	if errors.Is(err, ErrMissing) || err == nil && s.Now().UnixMicro() >= wanted.ExpiresMicros {
+		return Me{User: user}, nil
+	}
+	return Me{user, &wanted}, err
 }
 
 // Profile is what people choose about themselves. What is nil stays as it is.
@@ -41,17 +54,17 @@ type Profile struct {
 
 // ChangeProfile changes the name and the language of the person who asks, and nobody else's. It returns the account as it
 // is then. Problems: unauthenticated, invalid.
-func (s *Service) ChangeProfile(ctx context.Context, by identity.Actor, in Profile) (user User, err error) {
+func (s *Service) ChangeProfile(ctx context.Context, by identity.Actor, in Profile) (Me, error) {
 	if by.Subject().IsZero() {
-		return User{}, errSignIn
+		return Me{}, errSignIn
 	}
 	name, err := in.read()
 	if err != nil {
-		return User{}, err
+		return Me{}, err
 	}
 	err = s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
 		event := audit.Event{Name: audit.UserUpdated, User: by.Subject().ID(), Session: by.Session(), Reason: "profile", Private: map[string]string{}}
-		user, err = tx.UserByID(ctx, by.Subject().ID())
+		user, err := tx.UserByID(ctx, by.Subject().ID())
 		if errors.Is(err, ErrMissing) {
 			err = errSignIn
 		}
@@ -71,8 +84,10 @@ func (s *Service) ChangeProfile(ctx context.Context, by identity.Actor, in Profi
 		}
 		return event, tx.SetProfile(ctx, user.ID, user.DisplayName, user.Language)
 	})
-	user.Password = nil
-	return user, err
+	if err != nil {
+		return Me{}, err
+	}
+	return s.Me(ctx, by)
 }
 
 // read checks what was sent, and returns the name as it is stored.

@@ -69,6 +69,19 @@ type Reset struct {
 	ExpiresMicros int64
 }
 
+// EmailChange is a change of address that waits for its two links (C062).
+type EmailChange struct {
+	User            identity.ID
+	Email           string // the new address, as typed
+	EmailCanonical  string
+	ApproveMAC      []byte // of the link to the old address
+	ConfirmMAC      []byte // of the link to the new one
+	ApprovedMicros  int64  // when the old address agreed; zero: not yet
+	ConfirmedMicros int64  // when the new one did; zero: not yet
+	CreatedMicros   int64
+	ExpiresMicros   int64
+}
+
 // AttemptPolicy is how many tries a counter admits in a window, and how its lock grows.
 type AttemptPolicy struct {
 	Max          int
@@ -96,6 +109,13 @@ type Reader interface {
 	Sessions(ctx context.Context, owner identity.Subject) ([]sessions.Session, error) // last seen first, at most 100
 	SessionOwner(ctx context.Context, id identity.ID) (identity.ID, error)
 	KnowsDevice(ctx context.Context, user, device identity.ID) (bool, error)
+	EmailReader
+}
+
+// EmailReader reads changes of address; [ErrMissing] if there is none.
+type EmailReader interface {
+	EmailChange(ctx context.Context, owner identity.Subject) (EmailChange, error)
+	EmailChangeByToken(ctx context.Context, tokenMAC []byte) (EmailChange, error) // of either link
 }
 
 // Store is where accounts lie. [sqlstore.Store] is the one implementation.
@@ -120,6 +140,7 @@ type Tx interface {
 	Reader
 	UserTx
 	SignupTx
+	EmailTx
 	SessionTx
 	Record(ctx context.Context, event audit.Event) error // an event besides the one returned
 	Enqueue(ctx context.Context, message mail.Message) error
@@ -151,6 +172,17 @@ type SignupTx interface {
 	InsertReset(ctx context.Context, reset Reset) error // the oldest beyond ten of a person go
 	TakeReset(ctx context.Context, tokenMAC []byte, nowMicros int64) (bool, error)
 	DeleteResets(ctx context.Context, user identity.ID) error
+}
+
+// EmailTx changes addresses.
+type EmailTx interface {
+	PutEmailChange(ctx context.Context, owner identity.Subject, wanted EmailChange) error // in the place of an earlier one
+	// ApproveEmailChange and ConfirmEmailChange note that the link to the old and to the new address was used. They report
+	// whether it was they who did: of fifty parallel calls exactly one is true. Later, expired and unknown ones are false.
+	ApproveEmailChange(ctx context.Context, tokenMAC []byte, nowMicros int64) (bool, error)
+	ConfirmEmailChange(ctx context.Context, tokenMAC []byte, nowMicros int64) (bool, error)
+	DeleteEmailChange(ctx context.Context, owner identity.Subject) (bool, error)   // false: there was none
+	SetEmail(ctx context.Context, user identity.ID, email, canonical string) error // [ErrTaken], after which the transaction is over; [ErrMissing]
 }
 
 // SessionTx changes sessions. Every change is announced as a [sessions.Invalidation].

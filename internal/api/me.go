@@ -16,6 +16,14 @@ type meReply struct {
 	Roles             []string    `json:"roles"`
 	CreatedAt         string      `json:"created_at" format:"date-time"`
 	PasswordChangedAt string      `json:"password_changed_at" format:"date-time"`
+	EmailChange       *emailInfo  `json:"email_change,omitempty" doc:"The change of address that waits for its links; left out if there is none."`
+}
+
+type emailInfo struct {
+	Email     string `json:"email" doc:"The new address."`
+	ExpiresAt string `json:"expires_at" format:"date-time"`
+	Approved  bool   `json:"approved" doc:"The link to the old address was used."`
+	Confirmed bool   `json:"confirmed" doc:"The link to the new address was used."`
 }
 
 func (a *API) me(ctx context.Context, req *chain.Request, _ none) (reply[meReply], error) {
@@ -23,13 +31,16 @@ func (a *API) me(ctx context.Context, req *chain.Request, _ none) (reply[meReply
 	return describeMe(user), err
 }
 
-func describeMe(u account.User) reply[meReply] {
+func describeMe(u account.Me) reply[meReply] {
 	out := meReply{
 		ID: u.ID, Email: u.Email, DisplayName: u.DisplayName, Language: u.Language, Roles: u.Roles,
 		CreatedAt: at(u.CreatedMicros), PasswordChangedAt: at(u.PasswordChangedMicros),
 	}
 	if out.Roles == nil {
 		out.Roles = []string{}
+	}
+	if w := u.Pending; w != nil {
+		out.EmailChange = &emailInfo{Email: w.Email, ExpiresAt: at(w.ExpiresMicros), Approved: w.ApprovedMicros != 0, Confirmed: w.ConfirmedMicros != 0}
 	}
 	return reply[meReply]{body: &out}
 }
@@ -52,4 +63,31 @@ type profileInput struct {
 func (a *API) changeMe(ctx context.Context, req *chain.Request, in profileInput) (reply[meReply], error) {
 	user, err := a.accounts.ChangeProfile(ctx, req.Actor, account.Profile{DisplayName: in.DisplayName.text, Language: in.Language.text})
 	return describeMe(user), err
+}
+
+type newEmailInput struct {
+	Email    string `json:"email" required:"true" maxLength:"254" doc:"The new address."`
+	Password string `json:"password" anyText:"true" required:"true" maxLength:"1024" doc:"The current one."`
+}
+
+func (a *API) requestEmail(ctx context.Context, req *chain.Request, in newEmailInput) (reply[none], error) {
+	return reply[none]{}, a.accounts.RequestEmailChange(ctx, req.Actor, in.Email, in.Password, req.Lang())
+}
+
+func (a *API) cancelEmail(ctx context.Context, req *chain.Request, _ none) (reply[none], error) {
+	return reply[none]{}, a.accounts.CancelEmailChange(ctx, req.Actor)
+}
+
+type emailLinkInput struct {
+	Token    string `json:"token" required:"true" maxLength:"100" doc:"Of the link to the old or to the new address."`
+	Password string `json:"password,omitempty" anyText:"true" maxLength:"1024" doc:"Of the account; needed for the link to the new address where nobody is signed in."`
+}
+
+type emailLinkReply struct {
+	Changed bool `json:"changed" doc:"The address is changed; if false, the link to the other address must be used too."`
+}
+
+func (a *API) useEmailLink(ctx context.Context, req *chain.Request, in emailLinkInput) (reply[emailLinkReply], error) {
+	changed, err := a.accounts.UseEmailLink(ctx, req.Actor, in.Token, in.Password, req.Lang())
+	return reply[emailLinkReply]{body: &emailLinkReply{changed}}, err
 }

@@ -173,6 +173,8 @@ func schemaOf(t reflect.Type, schemas object, in use) object {
 			return object{"type": "array", "items": reference(t.Elem(), schemas, in)}
 		}
 		return object{"type": "array", "items": schemaOf(t.Elem(), schemas, in)}
+	case t.Kind() == reflect.Pointer:
+		return reference(t.Elem(), schemas, in)
 	case t.Kind() == reflect.Struct:
 		return structSchema(t, schemas, in)
 	default:

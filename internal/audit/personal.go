@@ -38,7 +38,7 @@ func originOwner(r *Row) identity.ID {
 		return r.ActorUser
 	}
 	switch Name(r.Name) {
-	case LoginSuccess, LoginSuccessAfterFail, SessionCreated, SessionsExceeded, UserCreated, PasswordChange:
+	case LoginSuccess, LoginSuccessAfterFail, SessionCreated, SessionsExceeded, UserCreated, UserUpdated, PasswordChange:
 		return r.User
 	}
 	return identity.ID{}

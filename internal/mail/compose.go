@@ -2,6 +2,7 @@ package mail
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -87,10 +88,34 @@ func (c *composer) write(kind Kind) bool {
 	case AccountCreated:
 		l.Subject, l.Act, l.NotYou = c.say("created.subject"), c.say("created.act"), c.say("created.not_you")
 		l.Intro = []string{c.say("created.intro")}
+	case ApproveAddress, ConfirmAddress, AddressTaken, AddressChanged, AddressLeft:
+		c.address(kind)
 	default:
 		return false
 	}
 	return true
+}
+
+// address says what the mails about a change of address say.
+func (c *composer) address(kind Kind) {
+	l, email := &c.letter, oneLine(c.data.NewEmail, 254)
+	switch kind {
+	case ApproveAddress:
+		l.Subject, l.Act, l.NotYou = c.say("approve.subject"), c.say("approve.act"), c.say("approve.not_you")
+		l.Intro = []string{c.say("approve.intro", "{email}", email), c.say("approve.both")}
+	case ConfirmAddress:
+		l.Subject, l.Act, l.NotYou = c.say("address.subject"), c.say("address.act"), c.say("address.not_you")
+		l.Intro = []string{c.say("address.intro")}
+	case AddressTaken:
+		l.Subject, l.Act, l.NotYou = c.say("occupied.subject"), c.say("occupied.act"), c.say("occupied.not_you")
+		l.Intro = []string{c.say("occupied.intro"), c.say("occupied.hint")}
+	case AddressChanged:
+		l.Subject, l.Act, l.NotYou = c.say("moved.subject"), c.say("moved.act"), c.say("moved.not_you")
+		l.Intro = []string{c.say("moved.intro")}
+	default: // AddressLeft
+		l.Subject, l.Act, l.NotYou = c.say("left.subject"), c.say("left.act"), c.say("left.not_you")
+		l.Intro, l.NotYouFirst = []string{c.say("left.intro", "{email}", email)}, true
+	}
 }
 
 func (c *composer) sessionsEnded() {
@@ -128,12 +153,14 @@ func (c *composer) accountLocked() {
 func (c *composer) frame(kind Kind) {
 	l, d := &c.letter, c.data
 	l.Greeting = c.say("greeting")
-	strangersMail := kind == ConfirmSignup || kind == AlreadyRegistered // nobody has proved that the name belongs to the address
+	// In these nobody has proved that the name belongs to the address.
+	strangersMail := slices.Contains([]Kind{ConfirmSignup, AlreadyRegistered, ConfirmAddress, AddressTaken}, kind)
 	if name := fromStranger(d.DisplayName); name != "" && !strangersMail {
 		l.Greeting = c.say("greeting.name", "{name}", name)
 	}
 	l.Link = ownLink(d.Link, d.Origin)
-	oneUse := kind == ConfirmSignup || kind == ResetPassword || kind == AccountCreated // the others lead to a page
+	// The others lead to a page.
+	oneUse := slices.Contains([]Kind{ConfirmSignup, ResetPassword, AccountCreated, ApproveAddress, ConfirmAddress}, kind)
 	if oneUse && !d.LinkExpires.IsZero() {
 		l.LinkUntil = c.say("link.until", "{time}", c.words.at(d.LinkExpires))
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ func full() mail.Data {
 		Link: origin + "/auth/verify-email?token=MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI", Code: "ABCDEFGH",
 		When: when, Address: "203.0.113.7", Device: "Chrome on Android",
 		LinkExpires: when.Add(24 * time.Hour), CodeExpires: when.Add(10 * time.Minute),
-		Ended: []string{"Firefox on Windows"},
+		Ended: []string{"Firefox on Windows"}, NewEmail: "ada.lovelace@example.net",
 	}
 }
 
@@ -66,6 +67,11 @@ func variants() []variant {
 		})},
 		{"account-locked-until", mail.AccountLocked, edit(func(d *mail.Data) { link("/auth/forgot-password")(d); d.Until = d.When.Add(15 * time.Minute) })},
 		{"account-locked", mail.AccountLocked, edit(func(d *mail.Data) { link("/auth/forgot-password")(d); d.Address, d.Device = "", "" })},
+		{"approve-address", mail.ApproveAddress, edit(token("/auth/change-email"))},
+		{"confirm-address", mail.ConfirmAddress, edit(token("/auth/change-email"))},
+		{"address-taken", mail.AddressTaken, edit(link("/auth/login"))},
+		{"address-changed", mail.AddressChanged, edit(link("/auth/account"))},
+		{"address-left", mail.AddressLeft, edit(link("/auth/forgot-password"))},
 		{"account-created", mail.AccountCreated, edit(func(d *mail.Data) { token("/auth/reset-password")(d); d.Address, d.Device = "", "" })},
 	}
 }
@@ -196,7 +202,7 @@ func elements(page string) (tags []string) {
 
 // Sign-up mails go to people who have proved nothing: the name that came with the sign-up is the stranger's.
 func TestMailsThatStrangersCauseCarryNoName(t *testing.T) {
-	for _, kind := range []mail.Kind{mail.ConfirmSignup, mail.AlreadyRegistered} {
+	for _, kind := range []mail.Kind{mail.ConfirmSignup, mail.AlreadyRegistered, mail.ConfirmAddress, mail.AddressTaken} {
 		d := full()
 		d.DisplayName = "You won call 555 0100"
 		if m := mail.Compose(kind, "en", d); strings.Contains(m.Text+m.HTML, "won") {
@@ -248,7 +254,7 @@ func TestOnlyOneUseLinksExpire(t *testing.T) {
 		d := v.data
 		d.Code, d.CodeExpires, d.LinkExpires = "ABCDEFGH", d.When.Add(time.Minute), d.When.Add(time.Hour)
 		m := mail.Compose(v.kind, "en", d)
-		oneUse := v.kind == mail.ConfirmSignup || v.kind == mail.ResetPassword || v.kind == mail.AccountCreated
+		oneUse := slices.Contains([]mail.Kind{mail.ConfirmSignup, mail.ResetPassword, mail.AccountCreated, mail.ApproveAddress, mail.ConfirmAddress}, v.kind)
 		if got := strings.Contains(m.Text, "works once"); got != oneUse {
 			t.Errorf("%s: says that its link works once: %v, want %v", v.name, got, oneUse)
 		}

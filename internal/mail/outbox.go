@@ -63,6 +63,11 @@ const (
 	SessionsEnded          // signed in on too many devices; Ended names those signed out; Link leads to the account's devices
 	AccountLocked          // a notice; Until says how long, if it ends by itself
 	AccountCreated         // an operator made an account; Link leads to choosing a password
+	ApproveAddress         // to the old address of an account; Link agrees to NewEmail
+	ConfirmAddress         // to the new one; Link proves it
+	AddressTaken           // somebody wants the address of an account for theirs; Link leads to sign-in
+	AddressChanged         // a notice to the new address; Link leads to the account
+	AddressLeft            // a notice to the old one, which tells NewEmail; Link leads to the forgotten-password page
 )
 
 // Data is what a mail says. A zero field leaves its line out.
@@ -70,6 +75,7 @@ type Data struct {
 	To          string // the recipient's address
 	DisplayName string // as the person chose it; left out of mails that a stranger can cause
 	Link        string // of the one act; left out unless it begins with Origin and a slash
+	NewEmail    string // the address that an account shall have, or has now
 	Code        string // eight characters; shown as ABCD-EFGH
 	Origin      string // the canonical origin, such as "https://id.example.org"
 	Service     string // the name people know; default: the host of Origin

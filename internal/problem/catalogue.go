@@ -17,7 +17,7 @@ func Catalogue() []Entry {
 		{"fresh-required", "Prove again who you are", "Call `session/reauthenticate`, then repeat the request within five minutes.", Forbidden},
 		{"csrf", "The request did not come from our pages", "Browsers: send `X-CSRF-Token` from `GET /auth/v1/session`, and call from a listed origin. Other clients: send no Origin and no Sec-Fetch headers, or use `bearer`.", Forbidden},
 		{"forbidden", "You may not do this", "Ask an administrator for the role.", Forbidden},
-		{"password-required", "The password of the sign-up is needed", "Send `password` too: the link was opened in another browser than the sign-up.", Forbidden},
+		{"password-required", "The password is needed too", "Send `password` too: the link was opened in another browser than the one that asked for it.", Forbidden},
 		{"link-invalid", "The link or code does not work", "It was used, replaced or mistyped, or it has expired. Ask for a new one.", Invalid},
 		{"not-found", "Not found", "There is nothing here that you may see.", Missing},
 		{"method-not-allowed", "Method not allowed", "Use one of the methods in the `Allow` header.", MethodNotAllowed},

@@ -10,7 +10,8 @@ import (
 type accountPage struct {
 	Person      sessions.Person
 	Languages   []choice
-	Changed     *moment // when the password was; nil: not known
+	Pending     *pendingEmail // nil: no change of address waits
+	Changed     *moment       // when the password was; nil: not known
 	ChangedAge  string
 	Here        *device // the device that asks
 	Others      []device
@@ -68,7 +69,7 @@ func (v *visit) accountPage() (*page, error) {
 		return nil, err
 	}
 	p.Values["display_name"] = me.DisplayName
-	body := accountPage{Person: v.ask.Person, Languages: v.languageChoices(me.Language)}
+	body := accountPage{Person: v.ask.Person, Languages: v.languageChoices(me.Language), Pending: v.pendingEmail(me)}
 	for _, session := range list {
 		d := v.describe(session)
 		if d.Here {

@@ -51,5 +51,9 @@ func (v *visit) postAccountProfile() {
 		return
 	}
 	p.keep("display_name", in.DisplayName)
+	if body, ok := p.Body.(accountPage); ok {
+		body.Languages = v.languageChoices(in.Language)
+		p.Body = body
+	}
 	v.again(p, wrong)
 }

@@ -33,7 +33,8 @@ var now = time.Date(2026, 11, 21, 14, 3, 0, 0, time.UTC)
 type people struct {
 	err      error
 	pending  account.Pending
-	me       account.User
+	me       account.Me
+	link     account.EmailLink
 	sessions []sessions.Session
 	calls    []string
 }
@@ -86,9 +87,27 @@ func (p *people) Sessions(context.Context, identity.Actor) ([]sessions.Session, 
 func (p *people) RevokeSession(_ context.Context, _ identity.Actor, id identity.ID) error {
 	return p.did("RevokeSession", id.String())
 }
-func (p *people) Me(context.Context, identity.Actor) (account.User, error) { return p.me, nil }
-func (p *people) ChangeProfile(_ context.Context, _ identity.Actor, in account.Profile) (account.User, error) {
+func (p *people) Me(context.Context, identity.Actor) (account.Me, error) { return p.me, nil }
+func (p *people) ChangeProfile(_ context.Context, _ identity.Actor, in account.Profile) (account.Me, error) {
 	return p.me, p.did("ChangeProfile", *in.DisplayName, *in.Language)
+}
+func (p *people) RequestEmailChange(_ context.Context, _ identity.Actor, email, _, _ string) error {
+	return p.did("RequestEmailChange", email)
+}
+func (p *people) CancelEmailChange(context.Context, identity.Actor) error {
+	return p.did("CancelEmailChange")
+}
+func (p *people) EmailLinkByToken(_ context.Context, _ identity.Actor, token string) (account.EmailLink, error) {
+	switch token {
+	case "spent":
+		return account.EmailLink{}, problem.New(problem.Invalid, "link-invalid", "x")
+	case "other":
+		return account.EmailLink{}, problem.New(problem.Forbidden, "forbidden", "x")
+	}
+	return p.link, nil
+}
+func (p *people) UseEmailLink(_ context.Context, _ identity.Actor, token, _, _ string) (bool, error) {
+	return token == "last", p.did("UseEmailLink", token)
 }
 func (p *people) RevokeOtherSessions(context.Context, identity.Actor) error {
 	return p.did("RevokeOtherSessions")
@@ -134,7 +153,8 @@ func newHouseOf(t testing.TB) *house {
 	}
 	h := &house{people: &people{
 		pending: account.Pending{Email: "ada@example.org"},
-		me:      account.User{ID: id(100), Email: "ada@example.org", DisplayName: "Ada Lovelace"},
+		me:      account.Me{User: account.User{ID: id(100), Email: "ada@example.org", DisplayName: "Ada Lovelace"}},
+		link:    account.EmailLink{Approves: true, Old: "ada@example.org", New: "ada.lovelace@example.net"},
 		sessions: []sessions.Session{
 			session(1, chromeAndroid, "203.0.113.7", 0),
 			session(2, firefoxLinux, "2001:db8:85a3::8a2e:370:7334", 3*time.Hour),

@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ringwall/ringwall/internal/account"
 	"github.com/ringwall/ringwall/internal/problem"
 )
 
@@ -124,6 +125,39 @@ func signedInStates() []state {
 			wrong := problem.New(problem.Invalid, "invalid", "x").With(problem.Field{Name: "display_name", Code: "characters"}, problem.Field{Name: "language", Code: "unavailable"})
 			return failing(h.signIn(), wrong).post("/auth/account/profile", "display_name", "<Ada>", "language", "tlh")
 		}},
+		{"account-email-waits", 200, func(h *house) *http.Response {
+			h.people.me.Pending = &account.EmailChange{Email: "ada.lovelace@example.net", ApprovedMicros: 1, ExpiresMicros: now.UnixMicro()}
+			return h.signIn().get("/auth/account?done=email-asked")
+		}},
+		{"account-email", 200, func(h *house) *http.Response { return h.signIn().get("/auth/account/email") }},
+		{"account-email-faults", 422, func(h *house) *http.Response {
+			return h.signIn().post("/auth/account/email", "email", "ada at example")
+		}},
+		{"account-email-wrong", 401, func(h *house) *http.Response {
+			return failing(h.signIn(), errLogin).post("/auth/account/email", "email", "new@example.org", "password", "wrong")
+		}},
+		{"account-email-wait", 429, func(h *house) *http.Response {
+			return failing(h.signIn(), errWait).post("/auth/account/email", "email", "new@example.org", "password", "right")
+		}},
+		{"change-email-approve", 200, func(h *house) *http.Response { return h.get("/auth/change-email?token=good") }},
+		{"change-email-confirm", 200, func(h *house) *http.Response {
+			h.people.link.Approves = false
+			return h.signIn().get("/auth/change-email?token=good")
+		}},
+		{"change-email-password", 200, func(h *house) *http.Response {
+			h.people.link = account.EmailLink{New: "ada.lovelace@example.net", NeedsPassword: true}
+			return h.get("/auth/change-email?token=good")
+		}},
+		{"change-email-no-password", 422, func(h *house) *http.Response {
+			h.people.link = account.EmailLink{New: "ada.lovelace@example.net", NeedsPassword: true}
+			return failing(h, errProof).post("/auth/change-email", "token", "good")
+		}},
+		{"change-email-wrong", 401, func(h *house) *http.Response {
+			h.people.link = account.EmailLink{New: "ada.lovelace@example.net", NeedsPassword: true}
+			return failing(h, errLogin).post("/auth/change-email", "token", "good", "password", "wrong")
+		}},
+		{"change-email-other", 403, func(h *house) *http.Response { return h.signIn().get("/auth/change-email?token=other") }},
+		{"change-email-spent", 422, func(h *house) *http.Response { return h.get("/auth/change-email?token=spent") }},
 		{"account-wrong", 401, func(h *house) *http.Response {
 			return failing(h.signIn(), errLogin).post("/auth/account/password", "current_password", "wrong", "new_password", "correct horse battery staple")
 		}},

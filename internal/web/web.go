@@ -54,8 +54,12 @@ type Household interface {
 
 // Self is what a signed-in person may read and choose about themselves. [account.Service] is the implementation.
 type Self interface {
-	Me(ctx context.Context, by identity.Actor) (account.User, error)
-	ChangeProfile(ctx context.Context, by identity.Actor, in account.Profile) (account.User, error)
+	Me(ctx context.Context, by identity.Actor) (account.Me, error)
+	ChangeProfile(ctx context.Context, by identity.Actor, in account.Profile) (account.Me, error)
+	RequestEmailChange(ctx context.Context, by identity.Actor, email, password, lang string) error
+	CancelEmailChange(ctx context.Context, by identity.Actor) error
+	EmailLinkByToken(ctx context.Context, by identity.Actor, token string) (account.EmailLink, error)
+	UseEmailLink(ctx context.Context, by identity.Actor, token, password, lang string) (changed bool, err error)
 }
 
 // Accounts is all that pages need of the accounts.

@@ -27,7 +27,7 @@ type state struct {
 
 // states are all pages, each in every form that it has.
 func states() []state {
-	return append(slicesOf(entranceStates, mailStates, accountStates), errorStates()...)
+	return append(slicesOf(entranceStates, mailStates, accountStates, addressStates), errorStates()...)
 }
 
 func slicesOf(lists ...func() []state) (all []state) {
@@ -263,6 +263,26 @@ func accountStates() []state {
 			b.fill("New password", second)
 			b.press("Change password")
 			b.sees("Your password is changed")
+		})},
+		{"account-email", household(func(b *browser) {
+			b.press("Change address")
+			b.sees("Change your address")
+		})},
+		{"account-email-errors", household(func(b *browser) {
+			b.press("Change address")
+			b.fill("New email address", "ann at example")
+			b.press("Send both links")
+			b.sees("Enter an address like", "Enter your password.")
+		})},
+		{"account-profile-error", household(func(b *browser) {
+			b.fill("Your name", "<Ann>")
+			b.press("Save profile")
+			b.sees("There is a problem")
+		})},
+		{"account-german", household(func(b *browser) {
+			eval[any](b, `document.getElementById("language").value = "de", 0`)
+			b.press("Save profile")
+			b.sees("Ihr Name und Ihre Sprache sind gespeichert")
 		})},
 		{"device", household(func(b *browser) {
 			b.pressNth("Sign out", 1)

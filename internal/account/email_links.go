@@ -1,0 +1,201 @@
+package account
+
+import (
+	"context"
+	"crypto/hmac"
+	"errors"
+
+	"github.com/ringwall/ringwall/internal/audit"
+	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/mail"
+	"github.com/ringwall/ringwall/internal/secret"
+)
+
+// EmailLink is what a page may say about the holder of one of the two links of a change of address.
+type EmailLink struct {
+	Approves      bool   // it went to the old address; else to the new one
+	Old           string // empty for whoever holds the new address only: they may be a stranger
+	New           string
+	NeedsPassword bool
+}
+
+// EmailLinkByToken is for the page behind a mailed link. It changes nothing. Problems: link-invalid; forbidden for
+// somebody who is signed in to another account.
+func (s *Service) EmailLinkByToken(ctx context.Context, by identity.Actor, token string) (EmailLink, error) {
+	click, err := s.emailClick(ctx, by, token)
+	if err != nil {
+		return EmailLink{}, err
+	}
+	link := EmailLink{Approves: click.approves, New: click.wanted.Email, NeedsPassword: click.needsPassword(by)}
+	if !link.NeedsPassword {
+		link.Old = click.user.Email
+	}
+	return link, nil
+}
+
+// emailClick is a link of a change of address that works, and what it leads to.
+type emailClick struct {
+	mac      []byte
+	approves bool
+	wanted   EmailChange
+	user     User
+}
+
+// needsPassword: a link to the new address proves no more than that mailbox. Without the session that asked, the password
+// is needed too; else somebody could ask for a stranger's address and wait for the click (compare D22).
+func (c emailClick) needsPassword(by identity.Actor) bool {
+	return !c.approves && by.Subject().ID() != c.user.ID
+}
+
+func (s *Service) emailClick(ctx context.Context, by identity.Actor, token string) (click emailClick, err error) {
+	click.mac = s.mac(secret.Links, token)
+	click.wanted, err = s.Store.EmailChangeByToken(ctx, click.mac)
+	if err == nil {
+		click.user, err = s.Store.UserByID(ctx, click.wanted.User)
+	}
+	if errors.Is(err, ErrMissing) {
+		return click, errLink
+	}
+	if err != nil {
+		return click, err
+	}
+	click.approves = hmac.Equal(click.wanted.ApproveMAC, click.mac)
+	used := click.wanted.ConfirmedMicros != 0
+	if click.approves {
+		used = click.wanted.ApprovedMicros != 0
+	}
+	switch {
+	case used || s.Now().UnixMicro() >= click.wanted.ExpiresMicros || click.user.LockedAt(s.Now()):
+		return click, errLink
+	case !by.Subject().IsZero() && by.Subject().ID() != click.user.ID:
+		return click, errNotTheir
+	}
+	return click, nil
+}
+
+// UseEmailLink uses one of the two links, which work once, in any order. The second one changes the address: every
+// session but the one of the request ends, and so do the links that were mailed to the old address. The link to the new
+// address needs the password too where nobody is signed in.
+// Problems: link-invalid, forbidden, password-required, login-failed, too-many-requests, busy.
+func (s *Service) UseEmailLink(ctx context.Context, by identity.Actor, token, typed, lang string) (changed bool, err error) {
+	click, err := s.emailClick(ctx, by, token)
+	switch {
+	case errors.Is(err, errLink):
+		s.Refusals.Count(ctx, by, audit.Event{Name: audit.SequenceFail, Reason: "address link"})
+	case errors.Is(err, errNotTheir):
+		s.Refusals.Count(ctx, by, audit.Event{Name: audit.AuthzFail, User: by.Subject().ID(), Session: by.Session(), Reason: "address link"})
+	}
+	if err != nil {
+		return false, err
+	}
+	if click.needsPassword(by) {
+		if typed == "" {
+			return false, errProof
+		}
+		if err := s.proveHolder(ctx, by, click.user, typed); err != nil {
+			return false, err
+		}
+	}
+	err = s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
+		user, wanted, err := s.takeEmailClick(ctx, tx, click)
+		changed = err == nil && wanted.ApprovedMicros != 0 && wanted.ConfirmedMicros != 0
+		switch {
+		case err != nil:
+			return audit.Event{}, err
+		case changed:
+			return addressEvent(audit.Event{Name: audit.UserUpdated, Reason: "address changed"}, by, user, wanted), s.changeEmail(ctx, by, tx, user, wanted, lang)
+		case click.approves:
+			return addressEvent(audit.Event{Name: audit.UserUpdated, Reason: "address change approved"}, by, user, wanted), nil
+		default:
+			return addressEvent(audit.Event{Name: audit.UserUpdated, Reason: "address change confirmed"}, by, user, wanted), nil
+		}
+	})
+	if errors.Is(err, ErrTaken) { // somebody else was first with this address: the change can never be
+		err = errors.Join(errLink, s.dropEmailChange(ctx, by, click))
+	}
+	return changed && err == nil, err
+}
+
+// proveHolder checks the password of an account whose link somebody holds who is not signed in.
+func (s *Service) proveHolder(ctx context.Context, by identity.Actor, user User, typed string) error {
+	try, err := s.reserve(ctx, by, user.ID, "address", user.ID.String())
+	if err != nil {
+		return err
+	}
+	phc, err := s.openPassword(ctx, by, user.ID, user.Password)
+	if err != nil {
+		return err
+	}
+	ok, _, err := s.verify(ctx, try, false, phc, typed)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		s.Refusals.Count(ctx, by, audit.Event{Name: audit.LoginFail, User: user.ID, Reason: "address"})
+		return errWrong
+	}
+	s.giveBack(ctx, try)
+	return nil
+}
+
+// takeEmailClick uses the link up. Of fifty parallel calls one succeeds, and a lock or a new password meanwhile lets none.
+func (s *Service) takeEmailClick(ctx context.Context, tx Tx, click emailClick) (User, EmailChange, error) {
+	user, err := tx.UserByID(ctx, click.user.ID)
+	if errors.Is(err, ErrMissing) || err == nil && user.LockedAt(s.Now()) {
+		return user, EmailChange{}, errLink
+	}
+	if err != nil {
+		return user, EmailChange{}, err
+	}
+	take := tx.ConfirmEmailChange
+	if click.approves {
+		take = tx.ApproveEmailChange
+	}
+	taken, err := take(ctx, click.mac, s.Now().UnixMicro())
+	if err == nil && !taken {
+		err = errLink
+	}
+	if err != nil {
+		return user, EmailChange{}, err
+	}
+	wanted, err := tx.EmailChange(ctx, identity.SubjectOf(user.ID))
+	return user, wanted, err
+}
+
+// changeEmail gives somebody the address that both links have proved.
+func (s *Service) changeEmail(ctx context.Context, by identity.Actor, tx Tx, user User, wanted EmailChange, lang string) error {
+	owner, spared := identity.SubjectOf(user.ID), identity.ID{}
+	if by.Subject().ID() == user.ID {
+		spared = by.Session()
+	}
+	err := tx.SetEmail(ctx, user.ID, wanted.Email, wanted.EmailCanonical)
+	if err == nil {
+		err = endLinks(ctx, tx, user.ID)
+	}
+	if err == nil {
+		err = tx.DeleteSignups(ctx, wanted.EmailCanonical)
+	}
+	if err == nil {
+		_, err = tx.EndSessions(ctx, owner, spared)
+	}
+	if err != nil {
+		return err
+	}
+	data := s.mailData(by, wanted.Email, user.DisplayName)
+	data.NewEmail, data.Link = wanted.Email, s.Origin+s.Prefix+"/account"
+	if err := tx.Enqueue(ctx, compose(mail.AddressChanged, user, lang, data)); err != nil {
+		return err
+	}
+	data.To, data.Link = user.Email, s.Origin+s.Prefix+"/forgot-password"
+	return tx.Enqueue(ctx, compose(mail.AddressLeft, user, lang, data))
+}
+
+func (s *Service) dropEmailChange(ctx context.Context, by identity.Actor, click emailClick) error {
+	return s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
+		deleted, err := tx.DeleteEmailChange(ctx, identity.SubjectOf(click.user.ID))
+		if err != nil || !deleted {
+			return audit.Event{Name: audit.Unrecorded}, err
+		}
+		return addressEvent(audit.Event{Name: audit.UserUpdated, Reason: "address taken"}, by, click.user, click.wanted), nil
+	})
+}
