@@ -47,6 +47,7 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 	rw.accounts = account.New(account.Config{
 		Store: rw.store, Keys: rw.keys, Hasher: hasher, Policy: password.Policy{MinLength: o.PasswordMinLength}, Engine: rw.sessions,
 		Refusals: refusals, Attempts: attempts, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
+		DeletionDelay: o.DeletionDelay,
 	})
 	if err := rw.buildHandler(refusals); err != nil {
 		return err
@@ -80,7 +81,7 @@ func (rw *Ringwall) buildHandler(refusals *audit.Refusals) (err error) {
 		Seal:   func(plain []byte) []byte { return rw.keys.Seal(secret.Flows, "note", plain) },
 		Open:   func(sealed []byte) ([]byte, error) { return rw.keys.Open(secret.Flows, "note", sealed) },
 		Prefix: o.Prefix, Service: o.ServiceName, PasswordMinLength: o.PasswordMinLength,
-		PasswordChanged: rw.accounts.PasswordChanged, Development: o.Development, Mails: rw.devMails, Operations: rw.operations, Fail: rw.chain.Fail, Now: o.Now,
+		PasswordChanged: rw.accounts.PasswordChanged, DeletionDelay: o.DeletionDelay, Development: o.Development, Mails: rw.devMails, Operations: rw.operations, Fail: rw.chain.Fail, Now: o.Now,
 	})
 	if err != nil {
 		return err
@@ -163,6 +164,7 @@ func (p purger) Run(ctx context.Context) {
 	tick := time.NewTicker(purgeEvery)
 	defer tick.Stop()
 	for {
+		p.deleteDue(ctx)
 		select {
 		case <-ctx.Done():
 			return
@@ -171,6 +173,17 @@ func (p purger) Run(ctx context.Context) {
 		if _, err := p.rw.store.Purge(ctx, p.rw.opt.Now().UnixMicro()); err != nil && ctx.Err() == nil {
 			p.rw.opt.Log.WarnContext(ctx, "expired rows not cleared; trying again in ten minutes", "error", err)
 		}
+	}
+}
+
+// deleteDue deletes the accounts whose delay is over, also those that became due while no server ran.
+func (p purger) deleteDue(ctx context.Context) {
+	n, err := p.rw.accounts.DeleteDue(ctx, identity.NewSystem("deletion"))
+	if n > 0 {
+		p.rw.opt.Log.InfoContext(ctx, "accounts deleted", "accounts", n)
+	}
+	if err != nil && ctx.Err() == nil {
+		p.rw.opt.Log.WarnContext(ctx, "an account that is due is not deleted; trying again in ten minutes", "error", err)
 	}
 }
 

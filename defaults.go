@@ -30,6 +30,7 @@ const (
 	freshFor          = 5 * time.Minute
 	defaultMax        = 20
 	defaultCacheBytes = 256 << 20
+	defaultDeletion   = 14 * 24 * time.Hour
 )
 
 // attempts is five tries in five minutes, then a lock of five minutes that doubles up to an hour.
@@ -80,6 +81,7 @@ func (o Options) settle() (Options, error) {
 	setDefault(&o.SessionRemembered, defaultRemembered)
 	setDefault(&o.SessionMax, defaultMax)
 	setDefault(&o.SessionCacheBytes, defaultCacheBytes)
+	setDefault(&o.DeletionDelay, defaultDeletion)
 
 	faults := []error{o.checkOrigins(), o.checkPrefix(), o.checkName(), o.checkSessions(), o.checkMail(), o.checkProxies(), o.checkDatabase(), o.Argon2id.Check()}
 	if o.PasswordMinLength != 0 && (o.PasswordMinLength < 15 || o.PasswordMinLength > 128) {
@@ -87,6 +89,9 @@ func (o Options) settle() (Options, error) {
 	}
 	if o.HashSlots < 0 {
 		faults = append(faults, errors.New("HashSlots must not be negative: 0 chooses by cores and memory"))
+	}
+	if o.DeletionDelay < time.Hour || o.DeletionDelay > 90*24*time.Hour {
+		faults = append(faults, errors.New("DeletionDelay must be an hour to 90 days: shorter leaves no time to undo a deletion, longer keeps what somebody wants gone"))
 	}
 	if o.ServiceName == "" && len(o.Origins) > 0 {
 		o.ServiceName = "Ringwall"

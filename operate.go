@@ -43,6 +43,9 @@ var commands = map[string]command{
 	"session.revoke": operation((*Ringwall).revokeSessions),
 	"audit.tail":     operation((*Ringwall).tailAudit),
 	"audit.verify":   operation((*Ringwall).verifyAudit),
+
+	"user.demand-reset": operation((*Ringwall).demandReset),
+	"user.delete":       operation((*Ringwall).deleteUser),
 }
 
 func operation[In, Out any](run func(*Ringwall, context.Context, identity.Actor, In) (Out, error)) command {
@@ -204,6 +207,35 @@ func (rw *Ringwall) grantRole(ctx context.Context, by identity.Actor, in userInp
 
 func (rw *Ringwall) revokeRole(ctx context.Context, by identity.Actor, in userInput) (userReply, error) {
 	return rw.onUser(ctx, by, in.User, func(u account.User) error { return rw.accounts.Revoke(ctx, by, u, in.Role) })
+}
+
+func (rw *Ringwall) demandReset(ctx context.Context, by identity.Actor, in userInput) (userReply, error) {
+	return rw.onUser(ctx, by, in.User, func(u account.User) error { return rw.accounts.DemandReset(ctx, by, u) })
+}
+
+type deleteUserInput struct {
+	User string `json:"user" required:"true" maxLength:"254"`
+	Now  bool   `json:"now,omitempty"`
+}
+
+type deleteUserReply struct {
+	User     userView `json:"user"`
+	DeleteAt string   `json:"delete_at,omitempty"` // missing: it is gone
+}
+
+func (rw *Ringwall) deleteUser(ctx context.Context, by identity.Actor, in deleteUserInput) (deleteUserReply, error) {
+	user, err := rw.accounts.FindUser(ctx, by, in.User)
+	if err != nil {
+		return deleteUserReply{}, err
+	}
+	if in.Now {
+		return deleteUserReply{User: viewUser(user)}, rw.accounts.Delete(ctx, by, user)
+	}
+	if err := rw.accounts.ScheduleDeletion(ctx, by, user); err != nil {
+		return deleteUserReply{}, err
+	}
+	user, err = rw.accounts.FindUser(ctx, by, user.ID.String())
+	return deleteUserReply{User: viewUser(user), DeleteAt: stamp(user.DeleteMicros)}, err
 }
 
 type listSessionsReply struct {

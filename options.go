@@ -75,6 +75,10 @@ type Options struct {
 	// SessionCacheBytes bounds the mirror of sessions in memory (SQLite). Default: 256 MiB, a million sessions.
 	SessionCacheBytes int64
 
+	// DeletionDelay is between asking for the deletion of an account and its being done; a mailed link undoes it meanwhile.
+	// 1 hour to 90 days. Default: 14 days, so that somebody who is on a journey still reads that mail.
+	DeletionDelay time.Duration
+
 	// TrustedProxies are the networks from which TrustedProxyHeader is believed.
 	TrustedProxies []netip.Prefix
 

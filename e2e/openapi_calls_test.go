@@ -34,6 +34,7 @@ func TestEveryOperationAnswersAsDescribed(t *testing.T) {
 	s.sessions()
 	s.profile()
 	s.passwords()
+	s.own()
 	s.refusals()
 	for _, o := range s.operations() {
 		var success, refusal bool
@@ -108,10 +109,34 @@ func (s story) passwords() {
 	s.call(c, "POST", "/auth/v1/password", object{"current_password": ringwalltest.Password, "new_password": newPassword}, 200, "")
 	c = s.server.Client()
 	s.call(c, "POST", "/auth/v1/password/forgot", object{"email": "story@example.org"}, 202, "")
-	token := s.server.Mail("story@example.org", 5).Token()
+	token := mailAbout(s.T, s.server, "story@example.org", "Choose a new password", 1).Token()
 	s.call(c, "POST", "/auth/v1/password/reset", object{"token": token, "password": "short"}, 422, "password-weak")
 	s.call(c, "POST", "/auth/v1/password/reset", object{"token": token, "password": ringwalltest.Password}, 204, "")
 	s.call(c, "POST", "/auth/v1/password/reset", object{"token": token, "password": ringwalltest.Password}, 422, "link-invalid")
+}
+
+func (s story) own() {
+	const address = "own@example.org"
+	c := s.server.SignIn(address)
+	account := object{"email": address, "password": ringwalltest.Password}
+	s.call(c, "GET", "/auth/v1/me/activity", nil, 200, "")
+	s.call(c, "GET", "/auth/v1/me/export", nil, 200, "")
+	s.call(c, "DELETE", "/auth/v1/me", object{"password": "not the password, surely"}, 401, "login-failed")
+	s.call(c, "DELETE", "/auth/v1/me", object{"password": ringwalltest.Password}, 202, "")
+	c.CSRF = ""
+	s.call(c, "POST", "/auth/v1/login", account, 403, "deletion-pending")
+	token := mailAbout(s.T, s.server, address, "will be deleted", 2).Token()
+	s.call(c, "POST", "/auth/v1/keep-account", object{"token": token}, 204, "")
+	s.call(c, "POST", "/auth/v1/keep-account", object{"token": token}, 422, "link-invalid")
+	s.call(c, "POST", "/auth/v1/login", account, 200, "")
+	s.call(s.server.Client(), "POST", "/auth/v1/login", account, 200, "")
+	s.call(c, "POST", "/auth/v1/me/secure", object{}, 204, "")
+	c.CSRF = ""
+	s.call(c, "POST", "/auth/v1/login", account, 403, "reset-required")
+	s.call(c, "POST", "/auth/v1/password/reset", object{"token": mailAbout(s.T, s.server, address, "Choose a new password", 1).Token(), "password": newPassword}, 204, "")
+	token = mailAbout(s.T, s.server, address, "was changed", 1).Token()
+	s.call(c, "POST", "/auth/v1/not-me", object{"token": token}, 204, "")
+	s.call(c, "POST", "/auth/v1/not-me", object{"token": token}, 422, "link-invalid")
 }
 
 // refusals sends every operation what each of them refuses, and too much of what is counted.

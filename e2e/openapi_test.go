@@ -13,6 +13,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/ringwall/ringwall/authz"
 	"github.com/ringwall/ringwall/ringwalltest"
 )
 
@@ -231,13 +232,19 @@ func TestRequestSchemasAgreeWithTheServer(t *testing.T) {
 		"/auth/v1/me":                     {"display_name": "Ann", "language": "de"},
 		"/auth/v1/me/email":               {"email": "other@example.org", "password": "x"},
 		"/auth/v1/email/change":           {"token": "none", "password": "x"},
+		"/auth/v1/not-me":                 {"token": "none"},
+		"/auth/v1/keep-account":           {"token": "none"},
+		"DELETE /auth/v1/me":              {"password": "x"},
 		"/auth/v1/password":               {"current_password": "x", "new_password": newPassword},
 	}
 	for _, o := range d.operations() {
 		if d.at(o.pointer("requestBody")) == nil {
 			continue
 		}
-		body := good[o.path]
+		body := good[o.String()]
+		if body == nil {
+			body = good[o.path]
+		}
 		if body == nil {
 			t.Errorf("%s takes a body: give this test a good one", o)
 			continue
@@ -254,6 +261,9 @@ func TestRequestSchemasAgreeWithTheServer(t *testing.T) {
 			}
 			s.Clock.Advance(3 * time.Minute) // so that counters of attempts stay out of this
 			c.Get("/auth/v1/session")        // which keeps the session from idling out
+			if d.at(o.pointer("x-rule")) == authz.Fresh().String() {
+				c.Post("/auth/v1/session/reauthenticate", object{"password": ringwalltest.Password})
+			}
 			got := c.Do(o.method, o.path, changed)
 			refusal := schema.Validate(instance)
 			if (refusal != nil) != (got.Code() == "invalid") {

@@ -35,9 +35,12 @@ func TestForgottenPassword(t *testing.T) {
 		want(t, "the old session", c.Get("/"), 401, "unauthenticated")
 		want(t, "the old password", login(s.Client(), "forgot@example.org", ringwalltest.Password), 401, "login-failed")
 		want(t, "the new password", login(s.Client(), "forgot@example.org", newPassword), 200, "")
-		if notice := s.Mail("forgot@example.org", 4); strings.Contains(notice.Text, newPassword) || notice.Token() != "" {
+		// C056: the notice holds no password, and its link opens nothing.
+		notice := mailAbout(t, s, "forgot@example.org", "was changed", 1)
+		if strings.Contains(notice.Text, newPassword) || !strings.HasPrefix(notice.Links[0], s.URL+"/auth/not-me?token=") {
 			t.Errorf("the notice holds a secret: %s", notice.Text)
 		}
+		want(t, "the notice's link", stranger.Post("/auth/v1/password/reset", object{"token": notice.Token(), "password": newPassword}), 422, "link-invalid")
 		// The device that was known before has to prove itself like any other.
 		for range 6 {
 			login(s.Client(), "forgot@example.org", "not the password, surely")

@@ -59,6 +59,7 @@ func optionsOf(v *settings.Values, logger *slog.Logger) ringwall.Options {
 		SessionRemembered:  v.SessionRemembered,
 		SessionMax:         v.SessionMax,
 		SessionCacheBytes:  int64(v.SessionCacheBytes),
+		DeletionDelay:      v.DeletionDelay,
 		TrustedProxies:     v.TrustedProxies,
 		TrustedProxyHeader: v.TrustedProxyHeader,
 		Log:                logger,

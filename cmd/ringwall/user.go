@@ -18,6 +18,9 @@ type userCommands struct {
 	Unlock userUnlock `cmd:"" help:"Unlock an account."`
 	Grant  userGrant  `cmd:"" help:"Give somebody a role."`
 	Revoke userRevoke `cmd:"" help:"Take a role from somebody."`
+
+	DemandReset userDemandReset `cmd:"" help:"End all sessions and demand a new password."`
+	Delete      userDelete      `cmd:"" help:"Delete an account, after a delay or at once."`
 }
 
 // Help is the example.

@@ -56,6 +56,8 @@ type Config struct {
 	Name     string // of the service, for mails and the password rules
 	Now      func() time.Time
 	Log      *slog.Logger
+
+	DeletionDelay time.Duration // between asking for a deletion and its being done
 }
 
 // Service is the rules of people. It is safe for concurrent use.

@@ -135,14 +135,8 @@ func (s *Service) ResetPassword(ctx context.Context, by identity.Actor, token, c
 		if err != nil {
 			return event, err
 		}
-		return event, tx.Enqueue(ctx, s.changedMail(by, user, lang))
+		return event, s.tell(ctx, tx, mail.PasswordChanged, user, lang, s.mailData(by, user.Email, user.DisplayName))
 	})
-}
-
-func (s *Service) changedMail(by identity.Actor, user User, lang string) mail.Message {
-	data := s.mailData(by, user.Email, user.DisplayName)
-	data.Link = s.Origin + s.Prefix + "/forgot-password"
-	return compose(mail.PasswordChanged, user, lang, data)
 }
 
 // ChangePassword sets a new password after a proof of the current one. Every other session and known device ends; this
@@ -189,6 +183,6 @@ func (s *Service) ChangePassword(ctx context.Context, by identity.Actor, current
 		if err != nil {
 			return event, err
 		}
-		return event, tx.Enqueue(ctx, s.changedMail(by, user, lang))
+		return event, s.tell(ctx, tx, mail.PasswordChanged, user, lang, s.mailData(by, user.Email, user.DisplayName))
 	})
 }

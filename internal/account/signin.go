@@ -36,7 +36,7 @@ type SignedIn struct {
 
 // SignIn proves an address and its password and begins a session. Every failure is the same answer, at the same cost.
 // A device that the owner has used before has a counter of its own, so that nobody else can lock the owner out (D05).
-// Problems: login-failed, too-many-requests, busy.
+// Problems: login-failed, reset-required, deletion-pending, too-many-requests, busy.
 func (s *Service) SignIn(ctx context.Context, by identity.Actor, in SignIn) (SignedIn, error) {
 	key := canonical(in.Email)
 	device := s.device(in.DeviceCookie)
@@ -77,6 +77,9 @@ func (s *Service) SignIn(ctx context.Context, by identity.Actor, in SignIn) (Sig
 		s.Refusals.Count(ctx, by, audit.Event{Name: audit.LoginFail, User: user.ID, Reason: "password"})
 		return SignedIn{}, errLogin
 	}
+	if err := s.barred(ctx, by, user, in.Lang); err != nil {
+		return SignedIn{}, err
+	}
 	var rehashed []byte
 	if rehash {
 		phc, err := s.Hasher.Hash(ctx, password.SignIn, true, in.Password)
@@ -86,7 +89,7 @@ func (s *Service) SignIn(ctx context.Context, by identity.Actor, in SignIn) (Sig
 		}
 		rehashed = s.sealPassword(user.ID, phc)
 	}
-	return s.begin(ctx, by, beginning{user, device, in, try, rehashed})
+	return s.begin(ctx, by, beginning{user, device, in, try, rehashed, known})
 }
 
 // knows reports whether somebody has used the device before. It asks the store also where there is nobody.
@@ -105,6 +108,7 @@ type beginning struct {
 	in       SignIn
 	try      tryOf
 	rehashed []byte // the password under today's parameters, if it was hashed under others
+	known    bool   // the device was used before
 }
 
 func (s *Service) begin(ctx context.Context, by identity.Actor, b beginning) (SignedIn, error) {
@@ -114,14 +118,18 @@ func (s *Service) begin(ctx context.Context, by identity.Actor, b beginning) (Si
 	}
 	session, token := s.Engine.Make(b.user.ID, b.device, b.in.Remember, b.in.Bearer, by.Request())
 	out.Session, out.Token = session, token
-	err := s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
+	news, told, err := s.newDevice(ctx, by, b)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	err = s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
 		event := audit.Event{Name: audit.LoginSuccess, User: b.user.ID, Session: session.ID}
 		if b.try.count > 1 {
 			event.Name = audit.LoginSuccessAfterFail
 		}
 		// What was proved must still hold: a password changed or a lock set meanwhile ends this sign-in.
 		current, err := tx.UserByID(ctx, b.user.ID)
-		if errors.Is(err, ErrMissing) || err == nil && (current.LockedAt(s.Now()) || !bytes.Equal(current.Password, b.user.Password)) {
+		if errors.Is(err, ErrMissing) || err == nil && (current.LockedAt(s.Now()) || current.closed() || !bytes.Equal(current.Password, b.user.Password)) {
 			return event, errLogin
 		}
 		if err != nil {
@@ -147,6 +155,11 @@ func (s *Service) begin(ctx context.Context, by identity.Actor, b beginning) (Si
 				return event, err
 			}
 		}
+		if news {
+			if err := s.tellNewDevice(ctx, by, tx, current, b.in.Lang); err != nil {
+				return event, err
+			}
+		}
 		if err := tx.InsertSession(ctx, session); err != nil {
 			return event, err
 		}
@@ -163,6 +176,9 @@ func (s *Service) begin(ctx context.Context, by identity.Actor, b beginning) (Si
 		}
 		return event, s.endExcess(ctx, by, tx, current, b.in.Lang)
 	})
+	if err != nil && news {
+		s.giveBack(ctx, told)
+	}
 	return out, err
 }
 
@@ -187,8 +203,7 @@ func (s *Service) endExcess(ctx context.Context, by identity.Actor, tx Tx, user 
 		}
 		data.Ended = append(data.Ended, sessions.DeviceLabel(old.UserAgent))
 	}
-	data.Link = s.Origin + s.Prefix + "/account"
-	return tx.Enqueue(ctx, compose(mail.SessionsEnded, user, lang, data))
+	return s.tell(ctx, tx, mail.SessionsEnded, user, lang, data)
 }
 
 func personOf(u User) sessions.Person {
@@ -207,7 +222,7 @@ func (s *Service) SignOut(ctx context.Context, by identity.Actor) error {
 }
 
 // Reauthenticate proves the password once more and gives the session another id, another token and five fresh minutes
-// (D13). Problems: unauthenticated, login-failed, too-many-requests, busy.
+// (D13). Problems: unauthenticated, login-failed, reset-required, too-many-requests, busy.
 func (s *Service) Reauthenticate(ctx context.Context, by identity.Actor, typed, deviceCookie string) (SignedIn, error) {
 	user, try, err := s.prove(ctx, by, typed)
 	if err != nil {
@@ -250,6 +265,9 @@ func (s *Service) prove(ctx context.Context, by identity.Actor, typed string) (U
 		s.Refusals.Count(ctx, by, audit.Event{Name: audit.LoginFail, User: id, Session: by.Session(), Reason: "reauthenticate"})
 		return User{}, try, errWrong
 	}
+	if err := s.barred(ctx, by, user, user.Language); err != nil {
+		return User{}, try, err
+	}
 	s.giveBack(ctx, try)
 	return user, try, nil
 }
@@ -270,7 +288,7 @@ func (s *Service) renew(ctx context.Context, by identity.Actor, user User, devic
 	}
 	err = s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
 		current, err := tx.UserByID(ctx, user.ID)
-		if err == nil && (current.LockedAt(s.Now()) || !bytes.Equal(current.Password, user.Password)) {
+		if err == nil && (current.LockedAt(s.Now()) || current.closed() || !bytes.Equal(current.Password, user.Password)) {
 			err = errSignIn
 		}
 		if err != nil {

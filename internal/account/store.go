@@ -40,6 +40,9 @@ func (u User) LockedAt(now time.Time) bool {
 	return u.LockedMicros != 0 && (u.LockUntilMicros == 0 || now.UnixMicro() < u.LockUntilMicros)
 }
 
+// closed reports whether the right password opens nothing.
+func (u User) closed() bool { return u.ResetDemandedMicros != 0 || u.DeleteMicros != 0 }
+
 // Signup is a pending sign-up (D22).
 type Signup struct {
 	ID             identity.ID
@@ -121,6 +124,8 @@ type EmailReader interface {
 // Store is where accounts lie. [sqlstore.Store] is the one implementation.
 type Store interface {
 	Reader
+	OwnReader
+	LinkReader
 	// Change runs change in one transaction, with the audit event that it returns and the mails that it queued:
 	// all or nothing. An event without a name is an error. The function may run more than once and must only
 	// touch the transaction; it must not wait for anything else, because on SQLite others share its turn.
@@ -130,6 +135,8 @@ type Store interface {
 	Reserve(ctx context.Context, key []byte, policy AttemptPolicy, nowMicros int64) (Attempt, error)
 	// GiveBack takes a try back that was counted and then not made, or that succeeded, unless its counter is locked by now.
 	GiveBack(ctx context.Context, key []byte, nowMicros int64) error
+	// DueDeletions are at most a hundred people whose deletion was due at that time, the longest overdue first.
+	DueDeletions(ctx context.Context, nowMicros int64) ([]identity.ID, error)
 	// CountSignupTries counts one try of the code of every pending sign-up of an address that has had fewer than most and
 	// whose code is younger, and returns these: the same one statement whether there are any.
 	CountSignupTries(ctx context.Context, canonical string, most int, madeAfterMicros int64) ([]Signup, error)
@@ -138,10 +145,13 @@ type Store interface {
 // Tx is one transaction of [Store.Change].
 type Tx interface {
 	Reader
+	OwnReader
 	UserTx
 	SignupTx
 	EmailTx
 	SessionTx
+	LinkTx
+	DeletionTx
 	Record(ctx context.Context, event audit.Event) error // an event besides the one returned
 	Enqueue(ctx context.Context, message mail.Message) error
 	ClearAttempts(ctx context.Context, key []byte) error

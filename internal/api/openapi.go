@@ -76,8 +76,11 @@ func operation(prefix string, r chain.Route, schemas object) object {
 		for _, f := range pathFields(r.In) {
 			parameters = append(parameters, object{"name": f.Tag.Get("path"), "in": "path", "required": true, "schema": schemaOf(f.Type, schemas, isAsked)})
 		}
+		for _, f := range queryFields(r.In) {
+			parameters = append(parameters, object{"name": f.Tag.Get("query"), "in": "query", "schema": schemaOf(f.Type, schemas, isAsked), "description": f.Tag.Get("doc")})
+		}
 	}
-	if r.In != nil && parameters == nil {
+	if takesBody(r) {
 		op["requestBody"] = object{"required": true, "content": object{"application/json": object{"schema": reference(r.In, schemas, isAsked)}}}
 	}
 	if r.Rule.Needs() {
@@ -109,7 +112,7 @@ func codesOf(r chain.Route) []string {
 	if r.Rule.Needs() {
 		codes = append(codes, "unauthenticated")
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodDelete { // a body is read, if only to find it empty
+	if r.Method != http.MethodGet && (r.Method != http.MethodDelete || takesBody(r)) { // a body is read, if only to find it empty
 		codes = append(codes, "invalid", "unsupported-media-type", "timeout")
 	}
 	return codes
@@ -130,6 +133,20 @@ var notWord = regexp.MustCompile(`[^a-zA-Z]+`)
 
 func operationID(r chain.Route) string {
 	return strings.Trim(strings.ToLower(r.Method)+"_"+notWord.ReplaceAllString(strings.TrimPrefix(r.Path, "/v1/"), "_"), "_")
+}
+
+// takesBody reports whether the input of a route is its body, and not its path or query.
+func takesBody(r chain.Route) bool {
+	return r.In != nil && len(pathFields(r.In))+len(queryFields(r.In)) == 0
+}
+
+func queryFields(t reflect.Type) (fields []reflect.StructField) {
+	for i := range t.NumField() {
+		if f := t.Field(i); f.Tag.Get("query") != "" {
+			fields = append(fields, f)
+		}
+	}
+	return fields
 }
 
 func pathFields(t reflect.Type) (fields []reflect.StructField) {

@@ -31,6 +31,10 @@ const (
 	SysShutdown           Name = "sys_shutdown"
 	UserCreated           Name = "user_created"
 	UserUpdated           Name = "user_updated"
+	UserArchived          Name = "user_archived" // waits to be deleted
+	UserRestored          Name = "user_restored"
+	UserDeleted           Name = "user_deleted"
+	UserExported          Name = "user_exported"
 	SignupRequested       Name = "sensitive_create" // a pending sign-up
 	ResetRequested        Name = "sensitive_read"   // a mailed reset link
 	CryptDecryptFail      Name = "crypt_decrypt_fail"
@@ -44,3 +48,6 @@ type Event struct {
 	Reason  string            // a constant of the caller's, such as "maxretries"; never input
 	Private map[string]string // personal details, sealed under the person's key (an address, an old role); may be nil
 }
+
+// Failed reports whether the event is an attempt to get in that was refused.
+func (n Name) Failed() bool { return n == LoginFail || n == LoginFailMax || n == PasswordChangeFail }

@@ -79,7 +79,7 @@ func (c *composer) write(kind Kind) bool {
 		l.Subject, l.Act, l.NotYou = c.say("reset.subject"), c.say("reset.act"), c.say("reset.not_you")
 		l.Intro = []string{c.say("reset.intro")}
 	case PasswordChanged:
-		l.Subject, l.Act, l.NotYou = c.say("changed.subject"), c.say("changed.act"), c.say("changed.not_you")
+		l.Subject, l.Act, l.NotYou = c.say("changed.subject"), c.say("not_me.act"), c.say("not_me.what")
 		l.Intro, l.NotYouFirst = []string{c.say("changed.intro")}, true
 	case SessionsEnded:
 		c.sessionsEnded()
@@ -90,6 +90,33 @@ func (c *composer) write(kind Kind) bool {
 		l.Intro = []string{c.say("created.intro")}
 	case ApproveAddress, ConfirmAddress, AddressTaken, AddressChanged, AddressLeft:
 		c.address(kind)
+	default:
+		return c.writeSafety(kind)
+	}
+	return true
+}
+
+// writeSafety says what the mails about a threatened or ending account are about.
+func (c *composer) writeSafety(kind Kind) bool {
+	l := &c.letter
+	switch kind {
+	case NewDevice:
+		l.Subject, l.Act, l.NotYou = c.say("new_device.subject"), c.say("not_me.act"), c.say("not_me.what")
+		l.Intro, l.NotYouFirst = []string{c.say("new_device.intro")}, true
+	case AccountSecured:
+		l.Subject, l.Act, l.NotYou = c.say("secured.subject"), c.say("reset.act"), c.say("secured.not_you")
+		l.Intro = []string{c.say("secured.intro")}
+	case ResetDemanded:
+		l.Subject, l.Act, l.NotYou = c.say("demanded.subject"), c.say("reset.act"), c.say("demanded.not_you")
+		l.Intro = []string{c.say("demanded.intro")}
+	case DeletionPending:
+		l.Subject, l.Act, l.NotYou = c.say("deletion.subject"), c.say("deletion.act"), c.say("deletion.not_you")
+		l.Intro = []string{c.say("deletion.intro", "{time}", c.words.at(c.data.Until)), c.say("deletion.lost")}
+		l.NotYouFirst = true
+	case AccountDeleted:
+		l.Subject, l.NotYou, l.NotYouFirst = c.say("deleted.subject"), c.say("deleted.not_you"), true
+		l.Intro = []string{c.say("deleted.intro")}
+		c.data.Link = "" // nothing is left that it could lead to
 	default:
 		return false
 	}
@@ -120,7 +147,7 @@ func (c *composer) address(kind Kind) {
 
 func (c *composer) sessionsEnded() {
 	l := &c.letter
-	l.Act, l.NotYou, l.NotYouFirst = c.say("ended.act"), c.say("ended.not_you"), true
+	l.Act, l.NotYou, l.NotYouFirst = c.say("not_me.act"), c.say("ended.not_you"), true
 	if n := len(c.data.Ended); n > 1 {
 		l.Subject = c.say("ended.subject.other", "{count}", strconv.Itoa(n))
 		l.Intro = []string{c.say("ended.intro.other")}
@@ -160,8 +187,8 @@ func (c *composer) frame(kind Kind) {
 	}
 	l.Link = ownLink(d.Link, d.Origin)
 	// The others lead to a page.
-	oneUse := slices.Contains([]Kind{ConfirmSignup, ResetPassword, AccountCreated, ApproveAddress, ConfirmAddress}, kind)
-	if oneUse && !d.LinkExpires.IsZero() {
+	leadsToPage := slices.Contains([]Kind{AlreadyRegistered, AccountLocked, AddressTaken, AddressChanged, AddressLeft}, kind)
+	if l.Link != "" && !leadsToPage && !d.LinkExpires.IsZero() {
 		l.LinkUntil = c.say("link.until", "{time}", c.words.at(d.LinkExpires))
 	}
 	if !d.CodeExpires.IsZero() {

@@ -59,10 +59,10 @@ func variants() []variant {
 		{"confirm-signup", mail.ConfirmSignup, full()},
 		{"already-registered", mail.AlreadyRegistered, edit(link("/auth/login"))},
 		{"reset-password", mail.ResetPassword, edit(token("/auth/reset-password"))},
-		{"password-changed", mail.PasswordChanged, edit(link("/auth/forgot-password"))},
-		{"session-ended", mail.SessionsEnded, edit(link("/auth/account"))},
+		{"password-changed", mail.PasswordChanged, edit(token("/auth/not-me"))},
+		{"session-ended", mail.SessionsEnded, edit(token("/auth/not-me"))},
 		{"sessions-ended", mail.SessionsEnded, edit(func(d *mail.Data) {
-			link("/auth/account")(d)
+			token("/auth/not-me")(d)
 			d.Ended = append(d.Ended, "Safari on iPhone", "")
 		})},
 		{"account-locked-until", mail.AccountLocked, edit(func(d *mail.Data) { link("/auth/forgot-password")(d); d.Until = d.When.Add(15 * time.Minute) })},
@@ -73,6 +73,11 @@ func variants() []variant {
 		{"address-changed", mail.AddressChanged, edit(link("/auth/account"))},
 		{"address-left", mail.AddressLeft, edit(link("/auth/forgot-password"))},
 		{"account-created", mail.AccountCreated, edit(func(d *mail.Data) { token("/auth/reset-password")(d); d.Address, d.Device = "", "" })},
+		{"new-device", mail.NewDevice, edit(token("/auth/not-me"))},
+		{"account-secured", mail.AccountSecured, edit(token("/auth/reset-password"))},
+		{"reset-demanded", mail.ResetDemanded, edit(token("/auth/reset-password"))},
+		{"deletion-pending", mail.DeletionPending, edit(func(d *mail.Data) { token("/auth/keep-account")(d); d.Until = d.LinkExpires })},
+		{"account-deleted", mail.AccountDeleted, edit(func(d *mail.Data) { token("/auth/none")(d); d.Address, d.Device = "", "" })},
 	}
 }
 
@@ -254,7 +259,7 @@ func TestOnlyOneUseLinksExpire(t *testing.T) {
 		d := v.data
 		d.Code, d.CodeExpires, d.LinkExpires = "ABCDEFGH", d.When.Add(time.Minute), d.When.Add(time.Hour)
 		m := mail.Compose(v.kind, "en", d)
-		oneUse := slices.Contains([]mail.Kind{mail.ConfirmSignup, mail.ResetPassword, mail.AccountCreated, mail.ApproveAddress, mail.ConfirmAddress}, v.kind)
+		oneUse := !slices.Contains([]mail.Kind{mail.AlreadyRegistered, mail.AccountLocked, mail.AccountDeleted, mail.AddressTaken, mail.AddressChanged, mail.AddressLeft}, v.kind)
 		if got := strings.Contains(m.Text, "works once"); got != oneUse {
 			t.Errorf("%s: says that its link works once: %v, want %v", v.name, got, oneUse)
 		}

@@ -59,8 +59,8 @@ const (
 	ConfirmSignup          // Link and Code prove the address
 	AlreadyRegistered      // somebody tried to sign up with the address of an account; Link leads to sign-in
 	ResetPassword          // Link leads to a new password
-	PasswordChanged        // a notice; Link leads to the forgotten-password page
-	SessionsEnded          // signed in on too many devices; Ended names those signed out; Link leads to the account's devices
+	PasswordChanged        // a notice; Link says "This was not me"
+	SessionsEnded          // signed in on too many devices; Ended names those signed out; Link says "This was not me"
 	AccountLocked          // a notice; Until says how long, if it ends by itself
 	AccountCreated         // an operator made an account; Link leads to choosing a password
 	ApproveAddress         // to the old address of an account; Link agrees to NewEmail
@@ -68,6 +68,11 @@ const (
 	AddressTaken           // somebody wants the address of an account for theirs; Link leads to sign-in
 	AddressChanged         // a notice to the new address; Link leads to the account
 	AddressLeft            // a notice to the old one, which tells NewEmail; Link leads to the forgotten-password page
+	NewDevice              // a sign-in from a device not used before; Link says "This was not me"
+	AccountSecured         // everything was signed out by "This was not me" or its like; Link leads to choosing a password
+	ResetDemanded          // the password opens nothing until another is chosen; Link leads there
+	DeletionPending        // the account will be deleted; Until says when; Link keeps it
+	AccountDeleted         // the last mail
 )
 
 // Data is what a mail says. A zero field leaves its line out.

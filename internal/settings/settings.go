@@ -74,6 +74,7 @@ type Values struct {
 	MasterKey          secret.Text
 	Argon2id           password.Params
 	PasswordMinLength  int
+	DeletionDelay      time.Duration
 	SessionIdle        time.Duration
 	SessionAbsolute    time.Duration
 	SessionRemembered  time.Duration

@@ -74,6 +74,8 @@ func rules() []Setting {
 			Help: "How many sessions a person may have; one more ends the least recently used."},
 		{Name: "SESSION_CACHE", Default: "256MiB", Example: "64MiB", Users: servers, into: func(v *Values) any { return &v.SessionCacheBytes },
 			Help: "The memory for the mirror of sessions (SQLite)."},
+		{Name: "DELETION_DELAY", Default: "336h", Example: "168h", Users: engine, into: func(v *Values) any { return &v.DeletionDelay },
+			Help: "How long an account whose deletion was asked for can still be kept by the mailed link; 1h to 2160h."},
 		{Name: "LIMIT_ACCOUNT", Default: "5/5m", Example: "5/5m", Users: servers, into: func(v *Values) any { return &v.LimitAccount },
 			Help: "The failed attempts an account may have in a time before it must wait; this form knows the default alone, and cannot be switched off."},
 		{Name: "LOG_LEVEL", Default: "info", Example: "warn", Users: servers, into: func(v *Values) any { return &v.LogLevel },

@@ -17,6 +17,13 @@ var (
 		SELECT seq, tx, id, time_micros, name, actor_kind, actor_name, actor_user, user_id, session_id, request_id, route, reason, count, personal, mark
 		FROM ringwall_audit
 		WHERE TRUE`)
+	// A session that began says no more than the sign-in that began it.
+	ownEvents = sqlsafe.Owned(`
+		SELECT seq, tx, id, time_micros, name, actor_kind, actor_name, actor_user, user_id, session_id, request_id, route, reason, count, personal, mark
+		FROM ringwall_audit
+		WHERE user_id = $1 AND seq < $2 AND (name <> 'session_created' OR NOT $3)
+		ORDER BY seq DESC
+		LIMIT $4`)
 	// PostgreSQL only. A transaction that is still running may write a row before the position; so rows are told only
 	// up to the oldest running one.
 	oldestTx        = sqlsafe.New(`SELECT ringwall_oldest_tx()`)
@@ -68,6 +75,10 @@ func (s *Store) Rows(ctx context.Context, afterSeq int64, limit int) ([]audit.Ro
 // LastRows reads the newest rows, newest first.
 func (s *Store) LastRows(ctx context.Context, limit int) ([]audit.Row, error) {
 	return many(ctx, s.q, scanAudit, auditRows.OrderBy(`seq DESC`).Limit(limit))
+}
+
+func (r reader) OwnEvents(ctx context.Context, owner identity.Subject, beforeSeq int64, brief bool, limit int) ([]audit.Row, error) {
+	return many(ctx, r.q, scanAudit, ownEvents.For(owner, beforeSeq, brief, limit))
 }
 
 // Unsealed reads rows after a position, in the order of their transactions; see [audit.SealStore].

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 
+	"github.com/ringwall/ringwall/internal/account"
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/sqlsafe"
 )
@@ -22,6 +23,11 @@ var (
 			WHERE user_id = $1
 			ORDER BY expires_micros DESC, id DESC
 			LIMIT 1000 OFFSET 50)`)
+	ownDevices = sqlsafe.Owned(`
+		SELECT expires_micros FROM ringwall_devices
+		WHERE user_id = $1
+		ORDER BY expires_micros DESC
+		LIMIT 50`)
 	forgetDevices = sqlsafe.Owned(`DELETE FROM ringwall_devices WHERE user_id = $1`)
 )
 
@@ -31,6 +37,10 @@ func (r reader) KnowsDevice(ctx context.Context, user, device identity.ID) (bool
 	}
 	found, err := many(ctx, r.q, scanID, knowsDevice.For(identity.SubjectOf(user), key(device), r.now().UnixMicro()))
 	return len(found) == 1, err
+}
+
+func (r reader) Devices(ctx context.Context, owner identity.Subject) ([]account.Device, error) {
+	return many(ctx, r.q, func(row scanner) (d account.Device, err error) { return d, row.Scan(&d.ExpiresMicros) }, ownDevices.For(owner))
 }
 
 func (c *change) RememberDevice(ctx context.Context, user, device identity.ID, expiresMicros int64) error {

@@ -23,6 +23,9 @@ var (
 	purgeEmailChanges = sqlsafe.New(`
 		DELETE FROM ringwall_email_changes
 		WHERE user_id IN (SELECT user_id FROM ringwall_email_changes WHERE expires_micros <= $1 LIMIT 500)`)
+	purgeLinks = sqlsafe.New(`
+		DELETE FROM ringwall_links
+		WHERE id IN (SELECT id FROM ringwall_links WHERE expires_micros <= $1 LIMIT 500)`)
 	purgeDevices = sqlsafe.New(`
 		DELETE FROM ringwall_devices
 		WHERE (user_id, id) IN (SELECT user_id, id FROM ringwall_devices WHERE expires_micros <= $1 LIMIT 500)`)
@@ -39,11 +42,11 @@ var (
 		RETURNING token_hash`)
 )
 
-// Purge deletes what has expired: sign-ups, resets, changes of address, devices, attempt counters and sessions that timed out two minutes ago. It works in
+// Purge deletes what has expired: sign-ups, resets, links, changes of address, devices, attempt counters and sessions that timed out two minutes ago. It works in
 // batches, so that others have their turn between them, and returns how many rows went.
 func (s *Store) Purge(ctx context.Context, nowMicros int64) (int, error) {
 	total := 0
-	for _, q := range []sqlsafe.Statement{purgeSignups, purgeResets, purgeEmailChanges, purgeDevices, purgeAttempts} {
+	for _, q := range []sqlsafe.Statement{purgeSignups, purgeResets, purgeEmailChanges, purgeLinks, purgeDevices, purgeAttempts} {
 		for {
 			gone := 0
 			err := s.write(ctx, func(ctx context.Context, t *turn) error {

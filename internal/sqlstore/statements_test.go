@@ -21,6 +21,9 @@ var withoutOwner = map[string]string{
 	"purgeDevices":  "purge",
 	"purgeSignups":  "purge",
 	"purgeResets":   "purge",
+	"purgeLinks":    "purge",
+	"linkByToken":   "the token is the proof; who owns it is the question",
+	"takeLink":      "the token is the proof",
 	"resetByToken":  "the token is the proof; who owns it is the question",
 	"takeReset":     "the token is the proof",
 	"insertReset":   "whoever forgot the password is not signed in; the account's service names the person",
@@ -33,7 +36,7 @@ var withoutOwner = map[string]string{
 }
 
 var (
-	owned     = regexp.MustCompile(`ringwall_(sessions|devices|resets|email_changes)\b`)
+	owned     = regexp.MustCompile(`ringwall_(sessions|devices|resets|email_changes|links)\b`)
 	byOwner   = regexp.MustCompile(`(?s)WHERE user_id = \$1|INSERT INTO ringwall_\w+ \(user_id,.*VALUES \(\$1,`)
 	unbounded = regexp.MustCompile(`(?s)\bSELECT\b`)
 	bounded   = regexp.MustCompile(`(?s)LIMIT \d+|COUNT\(|MAX\(|WHERE (\w+\.)?(id|token_mac|token_hash|email_canonical|user_id|name|key|rolname) = |SELECT '|SELECT set_config|SELECT pg_advisory_xact_lock|SELECT ringwall_oldest_tx`)

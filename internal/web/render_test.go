@@ -37,6 +37,8 @@ type people struct {
 	link     account.EmailLink
 	sessions []sessions.Session
 	calls    []string
+	activity []account.Activity
+	next     string
 }
 
 func (p *people) did(call ...string) error {
@@ -111,6 +113,29 @@ func (p *people) UseEmailLink(_ context.Context, _ identity.Actor, token, _, _ s
 }
 func (p *people) RevokeOtherSessions(context.Context, identity.Actor) error {
 	return p.did("RevokeOtherSessions")
+}
+
+func (p *people) NotMeByToken(ctx context.Context, token string) (account.Pending, error) {
+	return p.PendingByToken(ctx, token, "")
+}
+func (p *people) NotMe(_ context.Context, _ identity.Actor, token, _ string) error {
+	return p.did("NotMe", token)
+}
+func (p *people) Secure(context.Context, identity.Actor, string) error { return p.did("Secure") }
+func (p *people) RequestDeletion(context.Context, identity.Actor, string, string) (time.Time, error) {
+	return now.Add(14 * 24 * time.Hour), p.did("RequestDeletion")
+}
+func (p *people) KeepByToken(ctx context.Context, token string) (account.Pending, error) {
+	return p.PendingByToken(ctx, token, "")
+}
+func (p *people) Keep(_ context.Context, _ identity.Actor, token string) error {
+	return p.did("Keep", token)
+}
+func (p *people) Activity(_ context.Context, _ identity.Actor, cursor string, _ int) ([]account.Activity, string, error) {
+	return p.activity, p.next, p.did("Activity", cursor)
+}
+func (p *people) Export(context.Context, identity.Actor) (*account.Export, error) {
+	return nil, p.did("Export")
 }
 
 // jar writes cookies as the chain's would be seen: by name.

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ringwall/ringwall/internal/account"
+	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/problem"
 )
 
@@ -46,6 +47,9 @@ var (
 	errBusy  = problem.New(problem.Unavailable, "busy", "x").After(2 * time.Second)
 	errProof = problem.New(problem.Forbidden, "password-required", "x")
 	errLink  = problem.New(problem.Invalid, "link-invalid", "x")
+	errReset = problem.New(problem.Forbidden, "reset-required", "x")
+	errGoing = problem.New(problem.Forbidden, "deletion-pending", "x")
+	errLast  = problem.New(problem.Conflict, "last-admin", "x")
 	errWeak  = problem.New(problem.Invalid, "password-weak", "x").With(problem.Field{Name: "password", Code: "too-short", Detail: "x"})
 )
 
@@ -109,8 +113,36 @@ func states() []state {
 			return failing(h, errWeak).post("/auth/reset-password", "token", "good", "password", "short")
 		}},
 		{"reset-password-spent", 422, func(h *house) *http.Response { return h.get("/auth/reset-password?token=spent") }},
+		{"login-reset-required", 403, func(h *house) *http.Response { return failing(h, errReset).post("/auth/login", login...) }},
+		{"login-deletion-pending", 403, func(h *house) *http.Response { return failing(h, errGoing).post("/auth/login", login...) }},
+		{"login-secured", 200, func(h *house) *http.Response { return h.get("/auth/login?done=account-secured") }},
+		{"login-kept", 200, func(h *house) *http.Response { return h.get("/auth/login?done=account-kept") }},
+		{"login-going", 200, func(h *house) *http.Response { return h.get("/auth/login?done=deletion-scheduled") }},
+		{"not-me", 200, func(h *house) *http.Response { return h.get("/auth/not-me?token=good") }},
+		{"not-me-spent", 422, func(h *house) *http.Response { return h.get("/auth/not-me?token=spent") }},
+		{"not-me-late", 422, func(h *house) *http.Response { return failing(h, errLink).post("/auth/not-me", "token", "good") }},
+		{"keep-account", 200, func(h *house) *http.Response { return h.get("/auth/keep-account?token=good") }},
+		{"keep-account-spent", 422, func(h *house) *http.Response { return h.get("/auth/keep-account?token=spent") }},
 	}
 	return append(all, append(signedInStates(), otherStates()...)...)
+}
+
+// history is an event of every kind that there is, over a few days.
+func history() []account.Activity {
+	list := []account.Activity{
+		{Event: audit.LoginSuccess, Address: "203.0.113.7", UserAgent: chromeAndroid, Current: true, Count: 1},
+		{Event: audit.LoginFail, Count: 120},
+		{Event: audit.LoginLock, Reason: "other", Operator: true, Count: 1},
+		{Event: audit.SessionLogout, Reason: "all, by operator", Operator: true, Count: 1},
+		{Event: "no_such_event", Count: 1},
+	}
+	for _, entry := range audit.Vocabulary() {
+		list = append(list, account.Activity{Event: entry.Name, Address: "2001:db8:85a3::8a2e:370:7334", UserAgent: firefoxLinux, Count: 1})
+	}
+	for i := range list {
+		list[i].AtMicros = now.Add(-time.Duration(i) * 5 * time.Hour).UnixMicro()
+	}
+	return list
 }
 
 func signedInStates() []state {
@@ -166,6 +198,24 @@ func signedInStates() []state {
 		}},
 		{"device", 200, func(h *house) *http.Response { return h.signIn().get("/auth/account/devices/" + id(2).String()) }},
 		{"other-devices", 200, func(h *house) *http.Response { return h.signIn().get("/auth/account/other-devices") }},
+		{"activity", 200, func(h *house) *http.Response {
+			h.people.activity, h.people.next = history(), "more"
+			return h.signIn().get("/auth/account/activity?cursor=before")
+		}},
+		{"activity-empty", 200, func(h *house) *http.Response { return h.signIn().get("/auth/account/activity") }},
+		{"activity-cursor", 422, func(h *house) *http.Response {
+			return failing(h.signIn(), errLink).get("/auth/account/activity?cursor=bent")
+		}},
+		{"secure", 200, func(h *house) *http.Response { return h.signIn().get("/auth/account/secure") }},
+		{"data", 200, func(h *house) *http.Response { return h.signIn().get("/auth/account/data") }},
+		{"data-wait", 429, func(h *house) *http.Response { return failing(h.signIn(), errWait).post("/auth/account/data/export") }},
+		{"data-wrong", 401, func(h *house) *http.Response {
+			return failing(h.signIn(), errLogin).post("/auth/account/data/deletion", "password", "wrong")
+		}},
+		{"data-empty", 422, func(h *house) *http.Response { return h.signIn().post("/auth/account/data/deletion") }},
+		{"data-last", 409, func(h *house) *http.Response {
+			return failing(h.signIn(), errLast).post("/auth/account/data/deletion", "password", "right")
+		}},
 		{"reauthenticate", 200, func(h *house) *http.Response {
 			return h.signIn().get("/auth/reauthenticate?return_to=/auth/account/other-devices")
 		}},

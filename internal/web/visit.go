@@ -79,6 +79,9 @@ var done = map[string]string{
 	"password-changed":   "done.password-changed",
 	"device-signed-out":  "done.device-signed-out",
 	"devices-signed-out": "done.devices-signed-out",
+	"account-secured":    "done.account-secured",
+	"account-kept":       "done.account-kept",
+	"deletion-scheduled": "done.deletion-scheduled",
 }
 
 // show renders p. A template that fails is an error page, never half a page.
@@ -106,7 +109,7 @@ func (v *visit) show(status int, p *page) {
 // again shows the page that was posted once more, with what err says about it. What no form can mend is an error page.
 func (v *visit) again(p *page, err error) {
 	e := problem.From(err)
-	mendable := e.Kind == problem.Invalid || e.Kind == problem.TooMany || e.Code == "login-failed" || e.Code == "password-required" || e.Code == "busy"
+	mendable := e.Kind == problem.Invalid || e.Kind == problem.TooMany || e.Code == "login-failed" || e.Code == "password-required" || e.Code == "busy" || barredWay(e)
 	if !mendable {
 		v.web.Fail(v.w, v.r, err)
 		return

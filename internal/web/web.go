@@ -62,11 +62,29 @@ type Self interface {
 	UseEmailLink(ctx context.Context, by identity.Actor, token, password, lang string) (changed bool, err error)
 }
 
+// Safety is for somebody whose account may be in other hands, or is about to go. [account.Service] is the implementation.
+type Safety interface {
+	NotMeByToken(ctx context.Context, token string) (account.Pending, error)
+	NotMe(ctx context.Context, by identity.Actor, token, lang string) error
+	Secure(ctx context.Context, by identity.Actor, lang string) error
+	RequestDeletion(ctx context.Context, by identity.Actor, password, lang string) (due time.Time, err error)
+	KeepByToken(ctx context.Context, token string) (account.Pending, error)
+	Keep(ctx context.Context, by identity.Actor, token string) error
+}
+
+// Records are what is held about somebody. [account.Service] is the implementation.
+type Records interface {
+	Activity(ctx context.Context, by identity.Actor, cursor string, limit int) (list []account.Activity, next string, err error)
+	Export(ctx context.Context, by identity.Actor) (*account.Export, error)
+}
+
 // Accounts is all that pages need of the accounts.
 type Accounts interface {
 	Entrance
 	Household
 	Self
+	Safety
+	Records
 }
 
 // Cookies puts what the accounts hand out into the browser. [chain.Cookies] is the implementation.
@@ -98,6 +116,9 @@ type Config struct {
 
 	// PasswordChanged is when the actor's password was last changed. Nil: the page does not say.
 	PasswordChanged func(ctx context.Context, by identity.Actor) (time.Time, error)
+
+	// DeletionDelay is what the page of one's data tells. Default: 14 days.
+	DeletionDelay time.Duration
 
 	// Development adds the page of mails, which needs Mails.
 	Development bool
@@ -149,6 +170,9 @@ func New(config Config) (*Web, error) {
 	}
 	if config.PasswordMinLength == 0 {
 		config.PasswordMinLength = 15
+	}
+	if config.DeletionDelay == 0 {
+		config.DeletionDelay = 14 * 24 * time.Hour
 	}
 	if config.Now == nil {
 		config.Now = time.Now

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/password"
 )
@@ -61,11 +62,32 @@ func TestLanguagesSayTheSame(t *testing.T) {
 	}
 }
 
+// impersonal are the events that never concern a person with an account, so that the page of activity has no words for
+// them. Every other event of the vocabulary has.
+var impersonal = map[audit.Name]string{
+	audit.SysStartup:      "the server's own",
+	audit.SysShutdown:     "the server's own",
+	audit.SignupRequested: "nobody has an account yet",
+	audit.UserDeleted:     "nobody is left to read it",
+}
+
 // composed are the keys that the program puts together.
 func composed() map[string]bool {
 	keys := map[string]bool{"fault.email": true, "fault.display_name": true, "fault.characters": true, "fault.language": true, "fault.same.email": true, "fault.unknown": true}
 	for month := 1; month <= 12; month++ {
 		keys["month."+strconv.Itoa(month)] = true
+	}
+	for _, entry := range audit.Vocabulary() {
+		if impersonal[entry.Name] == "" {
+			keys["activity."+string(entry.Name)] = true
+		}
+	}
+	for _, reasoned := range []string{
+		"authn_login_lock.other", "authn_password_change.reset", "authz_admin.unlocked", "authz_admin.reset-demanded", "sensitive_read.deletion-pending",
+		"session_logout.replaced", "session_logout.revoked", "session_logout.others-revoked", "session_logout.by-operator", "session_logout.all-by-operator",
+		"session_logout.not-me", "session_logout.secured",
+	} {
+		keys["activity."+reasoned] = true
 	}
 	for _, entry := range problem.Catalogue() {
 		for _, part := range []string{".title", ".what", ".do"} {

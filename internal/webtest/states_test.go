@@ -27,7 +27,7 @@ type state struct {
 
 // states are all pages, each in every form that it has.
 func states() []state {
-	return append(slicesOf(entranceStates, mailStates, accountStates, addressStates), errorStates()...)
+	return append(slicesOf(entranceStates, mailStates, accountStates, addressStates, ownStates), errorStates()...)
 }
 
 func slicesOf(lists ...func() []state) (all []state) {
