@@ -37,6 +37,7 @@ var commands = map[string]command{
 	"user.show":      operation((*Ringwall).showUser),
 	"user.lock":      operation((*Ringwall).lockUser),
 	"user.unlock":    operation((*Ringwall).unlockUser),
+	"user.email":     operation((*Ringwall).changeAddress),
 	"user.grant":     operation((*Ringwall).grantRole),
 	"user.revoke":    operation((*Ringwall).revokeRole),
 	"session.list":   operation((*Ringwall).listSessions),
@@ -161,6 +162,7 @@ func bounded(limit int) int {
 type userInput struct {
 	User   string `json:"user" required:"true" maxLength:"254"`
 	Reason string `json:"reason,omitempty" maxLength:"500"`
+	Email  string `json:"email,omitempty" maxLength:"254"`
 	Role   string `json:"role,omitempty" maxLength:"32"`
 }
 
@@ -199,6 +201,13 @@ func (rw *Ringwall) lockUser(ctx context.Context, by identity.Actor, in userInpu
 
 func (rw *Ringwall) unlockUser(ctx context.Context, by identity.Actor, in userInput) (userReply, error) {
 	return rw.onUser(ctx, by, in.User, func(u account.User) error { return rw.accounts.Unlock(ctx, by, u) })
+}
+
+func (rw *Ringwall) changeAddress(ctx context.Context, by identity.Actor, in userInput) (userReply, error) {
+	if strings.TrimSpace(in.Reason) == "" {
+		return userReply{}, problem.New(problem.Invalid, "invalid", "Say why, and how you know who asks: --reason \"…\" goes into the audit log.")
+	}
+	return rw.onUser(ctx, by, in.User, func(u account.User) error { return rw.accounts.SetEmail(ctx, by, u, in.Email, in.Reason) })
 }
 
 func (rw *Ringwall) grantRole(ctx context.Context, by identity.Actor, in userInput) (userReply, error) {

@@ -267,6 +267,9 @@ func TestAnActAndItsEventAreOne(t *testing.T) {
 			"change": func() int {
 				return c.Post("/auth/v1/password", object{"current_password": ringwalltest.Password, "new_password": newPassword}).Status
 			},
+			"address": func() int {
+				return c.Post("/auth/v1/me/email", object{"email": "two@example.org", "password": ringwalltest.Password}).Status
+			},
 			"revoke others":  func() int { return c.Delete("/auth/v1/sessions").Status },
 			"user.create":    command("user.create", `{"email":"made@example.org","roles":["admin"]}`),
 			"user.grant":     command("user.grant", `{"user":"one@example.org","role":"editor"}`),
@@ -278,7 +281,7 @@ func TestAnActAndItsEventAreOne(t *testing.T) {
 		for _, fault := range [][2]string{
 			{"INSERT", "ringwall_audit"}, {"INSERT", "ringwall_person_keys"}, {"INSERT", "ringwall_outbox"}, {"INSERT", "ringwall_signups"}, {"INSERT", "ringwall_users"},
 			{"UPDATE", "ringwall_users"}, {"INSERT", "ringwall_sessions"}, {"DELETE", "ringwall_sessions"}, {"INSERT", "ringwall_resets"}, {"DELETE", "ringwall_resets"},
-			{"INSERT", "ringwall_roles"}, {"DELETE", "ringwall_signups"}, {"INSERT", "ringwall_devices"},
+			{"INSERT", "ringwall_roles"}, {"DELETE", "ringwall_signups"}, {"INSERT", "ringwall_devices"}, {"INSERT", "ringwall_email_changes"},
 		} {
 			within(t, 10*time.Second, "no mail waits", func() bool { return count(t, admin, `SELECT COUNT(*) FROM ringwall_outbox`) == 0 })
 			mend := breakTable(t, db, admin, fault[0], fault[1])
@@ -321,9 +324,9 @@ func TestAnActAndItsEventAreOne(t *testing.T) {
 
 // breaks are the acts that must fail when a change of a table does.
 var breaks = map[string][]string{
-	"INSERT ringwall_audit":       {"sign-up", "confirm", "sign-in", "forgot", "reset", "proof", "change", "revoke others", "user.create", "user.grant", "user.lock", "session.revoke"},
+	"INSERT ringwall_audit":       {"sign-up", "confirm", "sign-in", "forgot", "reset", "proof", "change", "address", "revoke others", "user.create", "user.grant", "user.lock", "session.revoke"},
 	"INSERT ringwall_person_keys": {"confirm", "user.create"},
-	"INSERT ringwall_outbox":      {"sign-up", "forgot", "reset", "change", "user.create", "user.lock", "sign-in"},
+	"INSERT ringwall_outbox":      {"sign-up", "forgot", "reset", "change", "address", "user.create", "user.lock", "sign-in"},
 	"INSERT ringwall_signups":     {"sign-up"},
 	"INSERT ringwall_users":       {"confirm", "user.create"},
 	"UPDATE ringwall_users":       {"reset", "change", "user.lock"},
@@ -334,4 +337,6 @@ var breaks = map[string][]string{
 	"INSERT ringwall_roles":       {"user.create", "user.grant"},
 	"DELETE ringwall_signups":     {"confirm"},
 	"INSERT ringwall_devices":     {"sign-in"},
+
+	"INSERT ringwall_email_changes": {"address"},
 }

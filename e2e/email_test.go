@@ -379,3 +379,43 @@ func TestChangeOfAddressByForms(t *testing.T) {
 		}
 	})
 }
+
+// Somebody who has lost the old mailbox is helped by an operator, who says why; a waiting change of theirs ends.
+func TestOperatorChangesAnAddress(t *testing.T) {
+	each(t, func(t *testing.T, s *ringwalltest.Server) {
+		const old, wanted = "lost@example.org", "found@example.net"
+		c := s.SignIn(old)
+		s.SignUp("taken@example.org")
+		approve, _ := asks(t, s, c, old, "elsewhere@example.net")
+		want(t, "forgot", s.Client().Post("/auth/v1/password/forgot", object{"email": old}), 202, "")
+		reset := s.Mail(old, 3).Token()
+		for name, body := range map[string]string{
+			"no reason":     `{"user":"lost@example.org","email":"found@example.net"}`,
+			"no address":    `{"user":"lost@example.org","email":"found","reason":"x"}`,
+			"the same":      `{"user":"lost@example.org","email":"Lost@example.org","reason":"x"}`,
+			"a taken one":   `{"user":"lost@example.org","email":"taken@example.org","reason":"x"}`,
+			"nobody's user": `{"user":"nobody@example.org","email":"found@example.net","reason":"x"}`,
+		} {
+			if _, err := s.Ringwall.Operate(t.Context(), "tester", "user.email", []byte(body)); err == nil {
+				t.Errorf("%s was taken", name)
+			}
+		}
+		out := operate(t, s, "user.email", object{"user": old, "email": wanted, "reason": "passport seen"})
+		if user := out["user"].(object); user["email"] != wanted {
+			t.Errorf("user.email = %v", user)
+		}
+		want(t, "the session", c.Get("/auth/v1/me"), 401, "unauthenticated")
+		want(t, "the waiting change", use(s.Client(), approve), 422, "link-invalid")
+		want(t, "the reset at the old address", s.Client().Post("/auth/v1/password/reset", object{"token": reset, "password": newPassword}), 422, "link-invalid")
+		want(t, "sign in", login(s.Client(), wanted, ringwalltest.Password), 200, "")
+		s.Mail(wanted, 1)
+		if notice := s.Mail(old, 4); !strings.Contains(notice.Subject, "was changed") {
+			t.Errorf("the old address is told %q", notice.Subject)
+		}
+		found := events(t, s, "user_updated")
+		last := found[len(found)-1]
+		if private, _ := last["private"].(object); last["reason"] != "address changed by operator" || last["actor"] != "operator:tester" || private["reason"] != "passport seen" || private["old_email"] != old {
+			t.Errorf("the event is %v", last)
+		}
+	})
+}

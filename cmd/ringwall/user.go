@@ -16,6 +16,7 @@ type userCommands struct {
 	Show   userShow   `cmd:"" help:"Show an account and its sessions."`
 	Lock   userLock   `cmd:"" help:"Lock an account and end its sessions."`
 	Unlock userUnlock `cmd:"" help:"Unlock an account."`
+	Email  userEmail  `cmd:"" help:"Give an account another address."`
 	Grant  userGrant  `cmd:"" help:"Give somebody a role."`
 	Revoke userRevoke `cmd:"" help:"Take a role from somebody."`
 
@@ -229,6 +230,23 @@ func (userUnlock) Help() string { return "Example:\n\n    ringwall user unlock y
 // Run unlocks an account.
 func (c *userUnlock) Run(ctx context.Context, a *app, group *userCommands) error {
 	return a.changeUser(ctx, group, "user.unlock", map[string]string{"user": c.User}, c.JSON)
+}
+
+type userEmail struct {
+	User   string `arg:"" help:"An address or id."`
+	Email  string `arg:"" help:"The new address."`
+	Reason string `required:"" placeholder:"TEXT" help:"Why, and how you know who asks; it stands in the audit log."`
+	JSON   bool   `name:"json" help:"Print JSON."`
+}
+
+// Help is the example.
+func (userEmail) Help() string {
+	return "For somebody who can no longer read mails at the old address. No link is asked for: whoever reads mails at the new one can choose a new password. Every session ends, and both addresses are told.\n\nExample:\n\n    ringwall user email you@example.org you@example.net --reason 'asked at the desk, with passport'"
+}
+
+// Run gives an account another address.
+func (c *userEmail) Run(ctx context.Context, a *app, group *userCommands) error {
+	return a.changeUser(ctx, group, "user.email", map[string]string{"user": c.User, "email": c.Email, "reason": c.Reason}, c.JSON)
 }
 
 type userGrant struct {

@@ -5,9 +5,11 @@ import (
 	"crypto/hmac"
 	"errors"
 
+	"github.com/ringwall/ringwall/input"
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/mail"
+	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/secret"
 )
 
@@ -188,6 +190,36 @@ func (s *Service) changeEmail(ctx context.Context, by identity.Actor, tx Tx, use
 	}
 	data.To, data.Link = user.Email, s.Origin+s.Prefix+"/forgot-password"
 	return tx.Enqueue(ctx, compose(mail.AddressLeft, user, lang, data))
+}
+
+// SetEmail gives somebody another address without any link: an operator answers for who they are, as for an owner who can
+// no longer read mails at the old one. All sessions and links of theirs end, and both addresses are told.
+// Problems: forbidden, invalid, conflict.
+func (s *Service) SetEmail(ctx context.Context, by identity.Actor, user User, typed, reason string) error {
+	if err := operator(by); err != nil {
+		return err
+	}
+	address, err := input.ParseEmail(typed)
+	if err != nil {
+		return wrongField("email", err)
+	}
+	if address.Key() == user.EmailCanonical {
+		return errSame
+	}
+	wanted := EmailChange{Email: address.String(), EmailCanonical: address.Key()}
+	err = s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
+		current, err := tx.UserByID(ctx, user.ID)
+		event := addressEvent(audit.Event{Name: audit.UserUpdated, Reason: "address changed by operator"}, by, current, wanted)
+		event.Private["reason"] = reason
+		if err != nil {
+			return event, err
+		}
+		return event, s.changeEmail(ctx, by, tx, current, wanted, "")
+	})
+	if errors.Is(err, ErrTaken) {
+		return problem.New(problem.Conflict, "conflict", "This address has an account already.")
+	}
+	return err
 }
 
 func (s *Service) dropEmailChange(ctx context.Context, by identity.Actor, click emailClick) error {
