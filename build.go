@@ -7,7 +7,9 @@ import (
 	"github.com/ringwall/ringwall/internal/account"
 	"github.com/ringwall/ringwall/internal/api"
 	"github.com/ringwall/ringwall/internal/audit"
+	"github.com/ringwall/ringwall/internal/ceiling"
 	"github.com/ringwall/ringwall/internal/chain"
+	"github.com/ringwall/ringwall/internal/challenge"
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/secret"
@@ -43,10 +45,11 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 	if err != nil {
 		return err
 	}
+	rw.ceiling = rw.newCeiling(hasher)
 	refusals := audit.NewRefusals(rw.store, audit.RefusalsOptions{Now: o.Now, Log: o.Log})
 	rw.accounts = account.New(account.Config{
 		Store: rw.store, Keys: rw.keys, Hasher: hasher, Policy: password.Policy{MinLength: o.PasswordMinLength}, Engine: rw.sessions,
-		Refusals: refusals, Attempts: attempts, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
+		Refusals: refusals, Attempts: attempts, Ceiling: rw.ceiling, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
 		DeletionDelay: o.DeletionDelay,
 	})
 	if err := rw.buildHandler(refusals); err != nil {
@@ -54,6 +57,18 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 	}
 	rw.start(mail.NewWorker(rw.store, sender, mail.WorkerOptions{Now: o.Now, Log: o.Log}), audit.NewSealer(rw.store, rw.keys, audit.SealerOptions{Now: o.Now, Log: o.Log}), refusals)
 	return nil
+}
+
+// newCeiling makes the ceiling of attempts that all nodes share.
+func (rw *Ringwall) newCeiling(hasher *password.Hasher) *ceiling.Ceiling {
+	o := rw.opt
+	challenger := o.Challenger
+	if challenger == nil {
+		challenger = challenge.NewWork(challenge.WorkOptions{Keys: rw.keys, Store: rw.store, Now: o.Now})
+	}
+	return ceiling.New(ceiling.Options{
+		Store: rw.store, Challenger: challenger, Limit: int64(o.LimitGlobal), Capacity: hasher.PerMinute, Now: o.Now, Log: o.Log,
+	})
 }
 
 func (rw *Ringwall) sender() (mail.Sender, error) {
@@ -81,7 +96,7 @@ func (rw *Ringwall) buildHandler(refusals *audit.Refusals) (err error) {
 		Seal:   func(plain []byte) []byte { return rw.keys.Seal(secret.Flows, "note", plain) },
 		Open:   func(sealed []byte) ([]byte, error) { return rw.keys.Open(secret.Flows, "note", sealed) },
 		Prefix: o.Prefix, Service: o.ServiceName, PasswordMinLength: o.PasswordMinLength,
-		PasswordChanged: rw.accounts.PasswordChanged, DeletionDelay: o.DeletionDelay, Development: o.Development, Mails: rw.devMails, Operations: rw.operations, Fail: rw.chain.Fail, Now: o.Now,
+		PasswordChanged: rw.accounts.PasswordChanged, DeletionDelay: o.DeletionDelay, Challenge: rw.accounts.Challenge, Development: o.Development, Mails: rw.devMails, Operations: rw.operations, Fail: rw.chain.Fail, Now: o.Now,
 	})
 	if err != nil {
 		return err
@@ -137,7 +152,7 @@ func (rw *Ringwall) start(mails *mail.Worker, sealer *audit.Sealer, refusals *au
 	ctx, stop := context.WithCancel(context.Background())
 	sealing, stopSealing := context.WithCancel(context.Background())
 	rw.stop = stop
-	for _, worker := range []runner{mails, rw.sessions, refusals, purger{rw}} {
+	for _, worker := range []runner{mails, rw.sessions, refusals, rw.ceiling, purger{rw}} {
 		rw.workers.Go(func() { worker.Run(ctx) })
 	}
 	var sealed = make(chan struct{})

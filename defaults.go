@@ -93,6 +93,9 @@ func (o Options) settle() (Options, error) {
 	if o.DeletionDelay < time.Hour || o.DeletionDelay > 90*24*time.Hour {
 		faults = append(faults, errors.New("DeletionDelay must be an hour to 90 days: shorter leaves no time to undo a deletion, longer keeps what somebody wants gone"))
 	}
+	if o.LimitGlobal < 0 && !o.Development {
+		faults = append(faults, errors.New("LimitGlobal is off: a flood from many addresses could guess and hash without end; leave it 0 for the default"))
+	}
 	if o.ServiceName == "" && len(o.Origins) > 0 {
 		o.ServiceName = "Ringwall"
 		if u, err := url.Parse(o.Origins[0]); err == nil && !loopback(u.Hostname()) {

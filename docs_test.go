@@ -99,6 +99,7 @@ func checkExample(section string, e problem.Entry) error {
 		Type, Title, Detail, Instance string
 		Status                        int
 		Errors                        []problem.Field
+		Challenge                     json.RawMessage // of challenge-required
 	}
 	decoder := json.NewDecoder(strings.NewReader(body))
 	decoder.DisallowUnknownFields()

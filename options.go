@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/ringwall/ringwall/internal/challenge"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/password"
 )
@@ -14,6 +15,14 @@ type Secret = secret.Text
 
 // NewSecret wraps a secret, such as the value of an environment variable.
 func NewSecret(text string) Secret { return secret.NewText(text) }
+
+// Challenger makes what strangers must solve while the ceiling of attempts is tripped, and takes the solutions. Our own is
+// proof of work. Our pages solve what has the members of ALTCHA's challenges (algorithm, challenge, maxnumber, salt,
+// signature); for another captcha bring pages of your own, which send what solves it as `challenge` of the JSON API.
+type Challenger = challenge.Challenger
+
+// ChallengeRequest is the attempt for which a [Challenger] is asked.
+type ChallengeRequest = challenge.Asked
 
 // Options says how Ringwall runs. Database and Origins are required; the zero value of everything else is the safe
 // production setting. [New] copies the options: changing them later changes nothing.
@@ -78,6 +87,14 @@ type Options struct {
 	// DeletionDelay is between asking for the deletion of an account and its being done; a mailed link undoes it meanwhile.
 	// 1 hour to 90 days. Default: 14 days, so that somebody who is on a journey still reads that mail.
 	DeletionDelay time.Duration
+
+	// LimitGlobal is how many attempts a minute may reach the hashing of passwords, on all nodes together: the ceiling. When
+	// strangers want half of it, they must solve a challenge; a third is kept for known devices. Default: ten times the
+	// median of the last seven days, and at least half of what can be hashed. Negative: no ceiling, in development only.
+	LimitGlobal int
+
+	// Challenger makes the challenges. Default: proof of work in the format of ALTCHA.
+	Challenger Challenger
 
 	// TrustedProxies are the networks from which TrustedProxyHeader is believed.
 	TrustedProxies []netip.Prefix

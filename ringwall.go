@@ -30,6 +30,7 @@ import (
 
 	"github.com/ringwall/ringwall/internal/account"
 	"github.com/ringwall/ringwall/internal/audit"
+	"github.com/ringwall/ringwall/internal/ceiling"
 	"github.com/ringwall/ringwall/internal/chain"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sessions"
@@ -45,6 +46,7 @@ type Ringwall struct {
 	accounts *account.Service
 	sessions *sessions.Manager
 	queue    *password.Queue
+	ceiling  *ceiling.Ceiling
 	chain    *chain.Chain
 	builder  *audit.Builder
 	table    *chain.Table

@@ -3,6 +3,8 @@ package password
 import (
 	"context"
 	"crypto/rand"
+	"sync/atomic"
+	"time"
 
 	"github.com/ringwall/ringwall/password/internal/lane"
 )
@@ -16,6 +18,7 @@ type Hasher struct {
 	params Params
 	decoy  stored
 	blocks blockPool
+	least  atomic.Int64 // time of the quickest hash so far, in nanoseconds
 }
 
 // NewHasher returns a hasher that makes hashes of the given cost; the zero Params is [DefaultParams]. The errors are that of
@@ -45,7 +48,9 @@ func (h *Hasher) Hash(ctx context.Context, class Class, known bool, password str
 		return "", ErrTooLong
 	}
 	err = h.do(ctx, class, known, func(memory *lane.Memory) (err error) {
+		began := time.Now()
 		phc, err = hash(memory, password, h.params)
+		h.measure(began, err)
 		return err
 	})
 	return phc, err
@@ -62,7 +67,11 @@ func (h *Hasher) Verify(ctx context.Context, class Class, known bool, phc, passw
 		s = h.decoy
 	}
 	err = h.do(ctx, class, known, func(memory *lane.Memory) (err error) {
+		began := time.Now()
 		ok, err = s.matches(memory, password)
+		if s.params == h.params {
+			h.measure(began, err)
+		}
 		if rest, more := h.rest(s.params); !ok && more && err == nil {
 			_, err = derive(memory, password, stored{params: rest, salt: h.decoy.salt}, keyBytes)
 		}
@@ -73,6 +82,29 @@ func (h *Hasher) Verify(ctx context.Context, class Class, known bool, phc, passw
 	}
 	ok = ok && err == nil
 	return ok, ok && s.outdated(h.params), err
+}
+
+// unmeasured is what a hash is taken to need until one was made: what the default cost needs on a slow core.
+const unmeasured = 100 * time.Millisecond
+
+// PerMinute is how many hashes the slots can make in a minute, by the quickest that was made so far: what the machine can do
+// while nothing disturbs it, so that a flood does not make it look slower.
+func (h *Hasher) PerMinute() int64 {
+	one := time.Duration(h.least.Load())
+	if one <= 0 {
+		one = unmeasured
+	}
+	return max(int64(h.queue.Slots())*int64(time.Minute/one), 1)
+}
+
+func (h *Hasher) measure(began time.Time, failed error) {
+	took := max(int64(time.Since(began)), 1)
+	for failed == nil {
+		least := h.least.Load()
+		if least != 0 && least <= took || h.least.CompareAndSwap(least, took) {
+			return
+		}
+	}
 }
 
 // Room is [Queue.Room].

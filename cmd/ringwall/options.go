@@ -60,6 +60,7 @@ func optionsOf(v *settings.Values, logger *slog.Logger) ringwall.Options {
 		SessionMax:         v.SessionMax,
 		SessionCacheBytes:  int64(v.SessionCacheBytes),
 		DeletionDelay:      v.DeletionDelay,
+		LimitGlobal:        limitGlobal(v),
 		TrustedProxies:     v.TrustedProxies,
 		TrustedProxyHeader: v.TrustedProxyHeader,
 		Log:                logger,
@@ -68,6 +69,14 @@ func optionsOf(v *settings.Values, logger *slog.Logger) ringwall.Options {
 		o.MasterKeyFile = filepath.Join(v.Data, masterKeyName)
 	}
 	return o
+}
+
+// limitGlobal is the ceiling of attempts a minute: zero for the default, negative for none.
+func limitGlobal(v *settings.Values) int {
+	if v.Source("LIMIT_GLOBAL").Given() && v.LimitGlobal.Count == 0 {
+		return -1
+	}
+	return v.LimitGlobal.Count
 }
 
 // readSettings joins flags and variables, and makes the path of the data folder absolute.

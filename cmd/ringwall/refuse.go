@@ -25,7 +25,7 @@ func dangers(v *settings.Values) settings.Faults {
 	var all settings.Faults
 	for _, check := range []func(*checker){
 		(*checker).origins, (*checker).prefix, (*checker).environment, (*checker).listeners, (*checker).transport, (*checker).proxies, (*checker).certificate,
-		(*checker).folder, (*checker).masterKey, (*checker).database, (*checker).mail, (*checker).rules, (*checker).logLevel,
+		(*checker).folder, (*checker).masterKey, (*checker).database, (*checker).mail, (*checker).rules, (*checker).ceiling, (*checker).logLevel,
 	} {
 		c := &checker{Values: v}
 		check(c)
@@ -212,6 +212,9 @@ func (c *checker) rules() {
 	} else if text := c.LimitAccount; text != (settings.Limit{Count: accountLimitCount, Per: accountLimitPer}) {
 		c.fault("LIMIT_ACCOUNT", "is another limit than 5/5m, the only one that this version knows. Write that, or unset it.")
 	}
+	if c.LimitGlobal.Count != 0 && c.LimitGlobal.Per != time.Minute {
+		c.fault("LIMIT_GLOBAL", "counts another time than minutes. Write it as 600/1m, or unset it.")
+	}
 	if c.SessionIdle > c.SessionAbsolute {
 		c.fault("SESSION_IDLE", c.SessionIdle.String()+" is longer than RINGWALL_SESSION_ABSOLUTE ("+c.SessionAbsolute.String()+"), so it would never end a session. Make it shorter, such as 30m.")
 	}
@@ -226,6 +229,12 @@ func (c *checker) rules() {
 	}
 	if c.PasswordMinLength < passwordLengthFloor || c.PasswordMinLength > passwordLengthMost {
 		c.fault("PASSWORD_MIN_LENGTH", strconv.Itoa(c.PasswordMinLength)+" is out of bounds. Write 15 to 128: shorter passwords are weak without a second factor.")
+	}
+}
+
+func (c *checker) ceiling() {
+	if limitGlobal(c.Values) < 0 {
+		c.fault("LIMIT_GLOBAL", "is off: a flood from many addresses could guess and hash without end. Write it as 600/1m, or unset it.")
 	}
 }
 

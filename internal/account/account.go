@@ -5,7 +5,7 @@
 // audit event together, or nothing. What a stranger asks for answers alike whether an account exists or not, does the
 // same work, and counts against the same limits.
 //
-// The order of every proof is the same: count the try, read, hash, compare, change. Counting comes first, so parallel
+// The order of every proof is the same: count the try, pass the ceiling, read, hash, compare, change. Counting comes first, so parallel
 // tries cannot pass the limit, and before hashing, so that it also bounds the work.
 package account
 
@@ -24,6 +24,7 @@ import (
 
 	"github.com/ringwall/ringwall/input"
 	"github.com/ringwall/ringwall/internal/audit"
+	"github.com/ringwall/ringwall/internal/ceiling"
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/problem"
@@ -51,7 +52,8 @@ type Config struct {
 	Engine   *sessions.Manager
 	Refusals *audit.Refusals
 	Attempts AttemptPolicy // D05, D25
-	Origin   string        // the canonical origin, for links
+	Ceiling  *ceiling.Ceiling
+	Origin   string // the canonical origin, for links
 	Prefix   string
 	Name     string // of the service, for mails and the password rules
 	Now      func() time.Time
@@ -101,6 +103,7 @@ type Pending struct {
 type tryOf struct {
 	key   []byte
 	count int // in the window, this one included
+	place ceiling.Place
 }
 
 // reserve counts one try against what its parts name, before any work is done for it.
@@ -125,7 +128,7 @@ func (s *Service) count(ctx context.Context, policy AttemptPolicy, what string, 
 	}
 	key := s.Keys.MAC(secret.Attempts, raw...)
 	attempt, err := s.Store.Reserve(ctx, key, policy, s.Now().UnixMicro())
-	return tryOf{key, attempt.Count}, attempt, err
+	return tryOf{key: key, count: attempt.Count}, attempt, err
 }
 
 // mailsAnHour is how many mails strangers everywhere may cause to one address. Beyond it nothing is sent, and nothing is said.
@@ -287,13 +290,19 @@ func (s *Service) deviceCookie(id identity.ID) secret.Text {
 
 // device reads the cookie, or makes a new device if there is none or it was tampered with.
 func (s *Service) device(cookie string) identity.ID {
+	device, _ := s.marked(cookie)
+	return device
+}
+
+// marked is [Service.device], and whether the cookie was one of ours.
+func (s *Service) marked(cookie string) (device identity.ID, ours bool) {
 	id, mac, ok := strings.Cut(cookie, ".")
 	if raw, err := hex.DecodeString(id); ok && err == nil && len(raw) == 16 {
 		if sent, err := hex.DecodeString(mac); err == nil && hmac.Equal(sent, s.Keys.MAC(secret.Devices, raw)) {
-			return identity.ID(raw)
+			return identity.ID(raw), true
 		}
 	}
-	return identity.NewRandomID()
+	return identity.NewRandomID(), false
 }
 
 func (s *Service) sealPassword(row identity.ID, phc string) []byte {
@@ -320,6 +329,7 @@ func (s *Service) verify(ctx context.Context, try tryOf, known bool, phc, typed 
 		ok, rehash, err = s.Hasher.Verify(ctx, password.SignIn, known, phc, typed)
 	}
 	if err != nil {
+		try.place.Return()
 		s.giveBack(ctx, try)
 	}
 	return ok, rehash, hashing(err)

@@ -12,17 +12,28 @@ import (
 	"github.com/ringwall/ringwall/password"
 )
 
+// Forgotten is what somebody sends who forgot their password.
+type Forgotten struct {
+	Email        string
+	DeviceCookie string // as sent
+	Challenge    string // the solution of one, if one was asked for
+	Lang         string
+}
+
 // ForgotPassword mails a link to choose a new password. Strangers get the same answer, at the same cost. It works while
 // tries are used up (D05), and changes nothing by itself (C057). A known device always gets its mail.
-// Problems: too-many-requests.
-func (s *Service) ForgotPassword(ctx context.Context, by identity.Actor, email, deviceCookie, lang string) error {
+// Problems: challenge-required, too-many-requests.
+func (s *Service) ForgotPassword(ctx context.Context, by identity.Actor, in Forgotten) error {
 	defer evenly(ctx)()
-	key := canonical(email)
+	key := canonical(in.Email)
+	if err := s.admitLight(ctx, by, key, in.Challenge, in.DeviceCookie); err != nil {
+		return err
+	}
 	quiet, err := s.reserveMail(ctx, by, "forgot", key)
 	if err != nil {
 		return err
 	}
-	token, device := newToken(), s.device(deviceCookie)
+	token, device := newToken(), s.device(in.DeviceCookie)
 	return s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
 		user, err := tx.UserByEmail(ctx, key)
 		if err != nil && !errors.Is(err, ErrMissing) {
@@ -48,7 +59,7 @@ func (s *Service) ForgotPassword(ctx context.Context, by identity.Actor, email, 
 			return audit.Event{}, err
 		}
 		data.Link, data.LinkExpires = s.link("reset-password", token), s.Now().Add(resetLife)
-		message := compose(mail.ResetPassword, user, lang, data)
+		message := compose(mail.ResetPassword, user, in.Lang, data)
 		message.Decoy = decoy
 		if err := tx.Enqueue(ctx, message); err != nil {
 			return audit.Event{}, err
@@ -88,7 +99,7 @@ func (s *Service) resetUser(ctx context.Context, token string) (User, error) {
 // ResetPassword sets a new password by a mailed link, which works once. All sessions and known devices end, and nobody
 // is signed in by it (C056). The link proves its holder, so their browser becomes a known device, whose cookie is
 // returned: whatever strangers try, the owner can sign in next (D05). A lock set by an operator stays.
-// Problems: link-invalid, password-weak, busy.
+// Problems: link-invalid, password-weak, too-many-requests, busy.
 func (s *Service) ResetPassword(ctx context.Context, by identity.Actor, token, chosen, deviceCookie, lang string) (secret.Text, error) {
 	user, err := s.resetUser(ctx, token)
 	if errors.Is(err, errLink) {
@@ -100,10 +111,15 @@ func (s *Service) ResetPassword(ctx context.Context, by identity.Actor, token, c
 	if err := s.checkPassword(chosen, user.EmailCanonical, user.DisplayName); err != nil {
 		return secret.Text{}, err
 	}
+	var try tryOf
+	if err := s.admit(ctx, by, proven(by, user.ID), &try); err != nil {
+		return secret.Text{}, err
+	}
 	granted, leave := s.enterKnown(user.ID, true)
 	defer leave()
 	phc, err := s.Hasher.Hash(ctx, password.Other, granted, chosen)
 	if err != nil {
+		try.place.Return()
 		return secret.Text{}, hashing(err)
 	}
 	device := s.device(deviceCookie)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ringwall/ringwall/internal/audit"
+	"github.com/ringwall/ringwall/internal/challenge"
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/secret"
@@ -23,6 +24,7 @@ type SignIn struct {
 	Remember     bool
 	Bearer       bool   // a client that keeps the token itself, and gets no cookies
 	DeviceCookie string // as sent; anything else counts as no known device
+	Challenge    string // the solution of one, if one was asked for
 	Lang         string
 }
 
@@ -36,19 +38,26 @@ type SignedIn struct {
 
 // SignIn proves an address and its password and begins a session. Every failure is the same answer, at the same cost.
 // A device that the owner has used before has a counter of its own, so that nobody else can lock the owner out (D05).
-// Problems: login-failed, reset-required, deletion-pending, too-many-requests, busy.
+// Problems: login-failed, reset-required, deletion-pending, challenge-required, too-many-requests, busy.
 func (s *Service) SignIn(ctx context.Context, by identity.Actor, in SignIn) (SignedIn, error) {
 	key := canonical(in.Email)
-	device := s.device(in.DeviceCookie)
-	user, err := s.Store.UserByEmail(ctx, key)
-	if err != nil && !errors.Is(err, ErrMissing) {
+	device, marked := s.marked(in.DeviceCookie)
+	wish := attempt(by, challenge.Login, in.Challenge)
+	if wish.Known = marked; !marked { // a flood from no device of ours reads nothing
+		if err := s.refuses(ctx, by, wish); err != nil {
+			return SignedIn{}, err
+		}
+	}
+	user, err := s.userByEmail(ctx, key)
+	if err != nil {
 		return SignedIn{}, err
 	}
-	found := err == nil
+	found := !user.ID.IsZero()
 	known, err := s.knows(ctx, user, device)
 	if err != nil {
 		return SignedIn{}, err
 	}
+	wish.Known, wish.Who = known, user.ID
 	what, parts := "login", []string{key}
 	if known {
 		what, parts = "login from device", []string{key, device.String()}
@@ -57,8 +66,14 @@ func (s *Service) SignIn(ctx context.Context, by identity.Actor, in SignIn) (Sig
 	if err := s.Hasher.Room(password.SignIn, known); err != nil {
 		return SignedIn{}, hashing(err)
 	}
+	if err := s.refuses(ctx, by, wish); err != nil {
+		return SignedIn{}, err
+	}
 	try, err := s.reserve(ctx, by, user.ID, what, parts...)
 	if err != nil {
+		return SignedIn{}, err
+	}
+	if err := s.admit(ctx, by, wish, &try); err != nil {
 		return SignedIn{}, err
 	}
 	var phc string
@@ -90,6 +105,15 @@ func (s *Service) SignIn(ctx context.Context, by identity.Actor, in SignIn) (Sig
 		rehashed = s.sealPassword(user.ID, phc)
 	}
 	return s.begin(ctx, by, beginning{user, device, in, try, rehashed, known})
+}
+
+// userByEmail is the person of an address, and nobody if there is none.
+func (s *Service) userByEmail(ctx context.Context, key string) (User, error) {
+	user, err := s.Store.UserByEmail(ctx, key)
+	if errors.Is(err, ErrMissing) {
+		return User{}, nil
+	}
+	return user, err
 }
 
 // knows reports whether somebody has used the device before. It asks the store also where there is nobody.
@@ -241,6 +265,9 @@ func (s *Service) prove(ctx context.Context, by identity.Actor, typed string) (U
 	}
 	id := by.Subject().ID()
 	try, err := s.reserve(ctx, by, id, "reauthenticate", id.String(), by.Session().String())
+	if err == nil {
+		err = s.admit(ctx, by, proven(by, id), &try)
+	}
 	if err != nil {
 		return User{}, try, err
 	}

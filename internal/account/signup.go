@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"github.com/ringwall/ringwall/internal/audit"
+	"github.com/ringwall/ringwall/internal/challenge"
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/problem"
@@ -19,12 +20,13 @@ type SignUp struct {
 	Email       string
 	Password    string
 	DisplayName string
+	Challenge   string // the solution of one, if one was asked for
 	Lang        string
 }
 
 // SignUp makes a pending sign-up and mails a link and a code (D22). For an address that has an account it does the same
 // work, and the mail tells the owner (D17). The flow token marks the browser: with it, confirming needs no password.
-// Problems: invalid, password-weak, too-many-requests, busy.
+// Problems: invalid, password-weak, challenge-required, too-many-requests, busy.
 func (s *Service) SignUp(ctx context.Context, by identity.Actor, in SignUp) (flow secret.Text, err error) {
 	address, name, err := readPerson(in.Email, in.DisplayName)
 	if err != nil {
@@ -33,12 +35,21 @@ func (s *Service) SignUp(ctx context.Context, by identity.Actor, in SignUp) (flo
 	if err := s.checkPassword(in.Password, address.Key(), name); err != nil {
 		return flow, err
 	}
+	wish := attempt(by, challenge.SignUp, in.Challenge)
+	if err := s.refuses(ctx, by, wish); err != nil {
+		return flow, err
+	}
 	quiet, err := s.reserveMail(ctx, by, "signup", address.Key())
 	if err != nil {
 		return flow, err
 	}
+	var try tryOf
+	if err := s.admit(ctx, by, wish, &try); err != nil {
+		return flow, err
+	}
 	phc, err := s.Hasher.Hash(ctx, password.Other, false, in.Password)
 	if err != nil {
+		try.place.Return()
 		return flow, hashing(err)
 	}
 	flow = secret.NewText(newToken())
@@ -248,6 +259,9 @@ func (s *Service) confirm(ctx context.Context, by identity.Actor, signup Signup,
 
 func (s *Service) proveSignup(ctx context.Context, by identity.Actor, signup Signup, typed string) error {
 	try, err := s.reserve(ctx, by, identity.ID{}, "confirm", signup.ID.String())
+	if err == nil {
+		err = s.admit(ctx, by, proven(by, signup.ID), &try)
+	}
 	if err != nil {
 		return err
 	}

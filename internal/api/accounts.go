@@ -13,10 +13,11 @@ type signUpInput struct {
 	Email       string `json:"email" required:"true" maxLength:"254" doc:"The address that the link is mailed to."`
 	Password    string `json:"password" anyText:"true" required:"true" maxLength:"1024" doc:"15 to 256 characters; any character counts."`
 	DisplayName string `json:"display_name,omitempty" maxLength:"100" doc:"How pages and mails greet the person; at most 100 characters."`
+	Challenge   string `json:"challenge,omitempty" maxLength:"2048" doc:"The solution of the challenge, if one was asked for."`
 }
 
 func (a *API) signUp(ctx context.Context, req *chain.Request, in signUpInput) (reply[none], error) {
-	flow, err := a.accounts.SignUp(ctx, req.Actor, account.SignUp{Email: in.Email, Password: in.Password, DisplayName: in.DisplayName, Lang: req.Lang()})
+	flow, err := a.accounts.SignUp(ctx, req.Actor, account.SignUp{Email: in.Email, Password: in.Password, DisplayName: in.DisplayName, Challenge: in.Challenge, Lang: req.Lang()})
 	return reply[none]{cookies: func(w http.ResponseWriter) { a.chain.Cookies.SetFlow(w, flow) }}, err
 }
 
@@ -48,8 +49,13 @@ func (a *API) resendEmail(ctx context.Context, req *chain.Request, in addressInp
 	return reply[none]{}, a.accounts.ResendConfirmation(ctx, req.Actor, in.Email, req.Flow, req.Lang())
 }
 
-func (a *API) forgotPassword(ctx context.Context, req *chain.Request, in addressInput) (reply[none], error) {
-	return reply[none]{}, a.accounts.ForgotPassword(ctx, req.Actor, in.Email, req.Device, req.Lang())
+type forgotInput struct {
+	Email     string `json:"email" required:"true" maxLength:"254"`
+	Challenge string `json:"challenge,omitempty" maxLength:"2048" doc:"The solution of the challenge, if one was asked for."`
+}
+
+func (a *API) forgotPassword(ctx context.Context, req *chain.Request, in forgotInput) (reply[none], error) {
+	return reply[none]{}, a.accounts.ForgotPassword(ctx, req.Actor, account.Forgotten{Email: in.Email, DeviceCookie: req.Device, Challenge: in.Challenge, Lang: req.Lang()})
 }
 
 type resetInput struct {

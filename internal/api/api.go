@@ -44,10 +44,10 @@ type reply[Out any] struct {
 func (a *API) Routes() []chain.Route {
 	public, in, fresh := authz.Public(), authz.SignedIn(), authz.Fresh()
 	return []chain.Route{
-		route(a, "POST", "/v1/signup", public, 202, a.signUp, "Sign up. The answer is the same for a taken address; the mail tells its owner.", "password-weak", "too-many-requests", "busy"),
+		route(a, "POST", "/v1/signup", public, 202, a.signUp, "Sign up. The answer is the same for a taken address; the mail tells its owner.", "password-weak", "challenge-required", "too-many-requests", "busy"),
 		route(a, "POST", "/v1/email/verify", public, 204, a.verifyEmail, "Confirm a sign-up by the mailed link's token, or by address and code. A client that did not sign up shows the password too.", "link-invalid", "password-required", "login-failed", "too-many-requests", "busy"),
 		route(a, "POST", "/v1/email/resend", public, 202, a.resendEmail, "Mail a new link and code for a pending sign-up.", "too-many-requests"),
-		route(a, "POST", "/v1/login", public, 200, a.login, "Sign in. Browsers get a cookie; with `bearer` another client gets the token in the body, once.", "login-failed", "reset-required", "deletion-pending", "too-many-requests", "busy"),
+		route(a, "POST", "/v1/login", public, 200, a.login, "Sign in. Browsers get a cookie; with `bearer` another client gets the token in the body, once.", "login-failed", "reset-required", "deletion-pending", "challenge-required", "too-many-requests", "busy"),
 		route(a, "POST", "/v1/logout", public, 204, a.logout, "Sign out. Without a session it does nothing."),
 		{Method: "GET", Path: "/v1/session", Rule: in, Status: 200, Out: reflect.TypeFor[sessionReply](), Handler: chain.Check(a.session), Summary: "Who is signed in, and a CSRF token for this session."},
 		route(a, "POST", "/v1/session/reauthenticate", in, 200, a.reauthenticate, "Prove the password once more: a new session id, fresh for five minutes.", "login-failed", "reset-required", "too-many-requests", "busy"),
@@ -59,8 +59,8 @@ func (a *API) Routes() []chain.Route {
 		route(a, "POST", "/v1/me/email", in, 202, a.requestEmail, "Ask for another address. Both addresses get a link; the answer is the same for a taken one, whose owner the mail tells.", "login-failed", "too-many-requests", "busy"),
 		route(a, "DELETE", "/v1/me/email", in, 204, a.cancelEmail, "Cancel the change of address. That there is none is no error."),
 		route(a, "POST", "/v1/email/change", public, 200, a.useEmailLink, "Use one of the two links of a change of address. The second one changes it and ends all other sessions.", "link-invalid", "forbidden", "password-required", "login-failed", "too-many-requests", "busy"),
-		route(a, "POST", "/v1/password/forgot", public, 202, a.forgotPassword, "Mail a link to choose a new password. The answer is the same for an unknown address.", "too-many-requests"),
-		route(a, "POST", "/v1/password/reset", public, 204, a.resetPassword, "Choose a new password by a mailed link. All sessions end; nobody is signed in.", "link-invalid", "password-weak", "busy"),
+		route(a, "POST", "/v1/password/forgot", public, 202, a.forgotPassword, "Mail a link to choose a new password. The answer is the same for an unknown address.", "challenge-required", "too-many-requests"),
+		route(a, "POST", "/v1/password/reset", public, 204, a.resetPassword, "Choose a new password by a mailed link. All sessions end; nobody is signed in.", "link-invalid", "password-weak", "too-many-requests", "busy"),
 		route(a, "POST", "/v1/password", in, 200, a.changePassword, "Change the password. Other sessions end, this one gets a new id.", "login-failed", "reset-required", "password-weak", "too-many-requests", "busy"),
 		route(a, "POST", "/v1/not-me", public, 204, a.notMe, "Say by a mailed link that it was not you: all sessions end, and the password opens nothing until another is chosen.", "link-invalid"),
 		route(a, "POST", "/v1/me/secure", fresh, 204, a.secure, "Sign out everywhere, this session too, and demand a new password, for which a link is mailed.", "fresh-required"),

@@ -277,6 +277,8 @@ func problemSchema() object {
 			"detail":   object{"type": "string", "description": "What to do, in a sentence. It never repeats what was sent."},
 			"instance": object{"type": "string", "format": "uri", "description": "The request id, as it stands in the log."},
 			"errors":   object{"type": "array", "items": field},
+			"challenge": object{"type": "object", "description": "Of challenge-required: what to solve. Ours is proof of work in the format of ALTCHA: find the number up to maxnumber for which the hexadecimal SHA-256 of salt and number is challenge, and send base64 of {algorithm, challenge, number, salt, signature}.",
+				"properties": object{"algorithm": text, "challenge": text, "maxnumber": object{"type": "integer"}, "salt": text, "signature": text}},
 		},
 		"required":             []string{"type", "title", "status", "detail"},
 		"additionalProperties": false,

@@ -64,6 +64,8 @@ type loginInput struct {
 	Password string `json:"password" anyText:"true" required:"true" maxLength:"1024"`
 	Remember bool   `json:"remember,omitempty" doc:"Keep the session for 30 days (14 days unused) instead of 12 hours (30 minutes)."`
 	Bearer   bool   `json:"bearer,omitempty" doc:"For clients that are no browsers: the token comes in the body, and no cookie is set."`
+
+	Challenge string `json:"challenge,omitempty" maxLength:"2048" doc:"The solution of the challenge, if one was asked for."`
 }
 
 func (a *API) login(ctx context.Context, req *chain.Request, in loginInput) (reply[signedIn], error) {
@@ -71,7 +73,7 @@ func (a *API) login(ctx context.Context, req *chain.Request, in loginInput) (rep
 		return reply[signedIn]{}, errBearer
 	}
 	out, err := a.accounts.SignIn(ctx, req.Actor, account.SignIn{
-		Email: in.Email, Password: in.Password, Remember: in.Remember, Bearer: in.Bearer, DeviceCookie: req.Device, Lang: req.Lang(),
+		Email: in.Email, Password: in.Password, Remember: in.Remember, Bearer: in.Bearer, DeviceCookie: req.Device, Challenge: in.Challenge, Lang: req.Lang(),
 	})
 	return a.begin(out), err
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -54,7 +55,14 @@ type Error struct {
 	Fields     []Field
 	RetryAfter time.Duration // rounded up to whole seconds; zero: no Retry-After
 	Header     http.Header   // more response headers, such as Allow
+	Members    []Member      // extension members of the document (RFC 9457, 3.2)
 	cause      error
+}
+
+// Member is an extension member: its name, and a value that encodes as JSON and holds no input.
+type Member struct {
+	Name  string
+	Value any
 }
 
 // New makes an Error. Code and detail are constants of the caller's: never input.
@@ -80,6 +88,13 @@ func (e *Error) After(wait time.Duration) *Error {
 func (e *Error) With(fields ...Field) *Error {
 	c := *e
 	c.Fields = fields
+	return &c
+}
+
+// Extend adds an extension member to the document. It returns a copy.
+func (e *Error) Extend(name string, value any) *Error {
+	c := *e
+	c.Members = append(slices.Clone(e.Members), Member{name, value})
 	return &c
 }
 
@@ -138,8 +153,8 @@ func Write(w http.ResponseWriter, prefix, requestID string, err error) {
 	if requestID != "" {
 		doc.Instance = "urn:uuid:" + requestID
 	}
-	body, err := json.Marshal(doc)
-	if err != nil { // cannot happen: strings and numbers only
+	body, err := encode(doc, e.Members)
+	if err != nil { // cannot happen: strings, numbers and members of our own
 		body = []byte(`{"status":500}`)
 	}
 	h := w.Header()
@@ -150,4 +165,20 @@ func Write(w http.ResponseWriter, prefix, requestID string, err error) {
 	h.Del("ETag")
 	w.WriteHeader(e.Kind.Status())
 	_, _ = w.Write(append(body, '\n')) // the client is gone: nobody to tell
+}
+
+// encode puts the extension members behind the others.
+func encode(doc document, members []Member) ([]byte, error) {
+	body, err := json.Marshal(doc)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range members {
+		one, err := json.Marshal(map[string]any{m.Name: m.Value})
+		if err != nil {
+			return nil, err
+		}
+		body = append(append(body[:len(body)-1], ','), one[1:]...)
+	}
+	return body, nil
 }

@@ -25,11 +25,12 @@ const (
 	Personal  Purpose = "personal"  // wraps the keys of people
 	Attempts  Purpose = "attempts"  // keys of attempt counters
 	Cursors   Purpose = "cursors"   // list cursors
+	Puzzles   Purpose = "puzzles"   // challenges to solve before an attempt
 )
 
 // Purposes lists all of them.
 func Purposes() []Purpose {
-	return []Purpose{Passwords, Links, Codes, Flows, CSRF, Devices, Outbox, Audit, Personal, Attempts, Cursors}
+	return []Purpose{Passwords, Links, Codes, Flows, CSRF, Devices, Outbox, Audit, Personal, Attempts, Cursors, Puzzles}
 }
 
 // What can be wrong with keys and with what was sealed by them.

@@ -81,6 +81,7 @@ type Values struct {
 	SessionMax         int
 	SessionCacheBytes  Bytes
 	LimitAccount       Limit
+	LimitGlobal        Limit
 	LogLevel           slog.Level
 	ServiceName        string
 

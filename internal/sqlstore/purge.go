@@ -32,6 +32,12 @@ var (
 	purgeAttempts = sqlsafe.New(`
 		DELETE FROM ringwall_attempts
 		WHERE key IN (SELECT key FROM ringwall_attempts WHERE expires_micros <= $1 LIMIT 500)`)
+	purgePuzzles = sqlsafe.New(`
+		DELETE FROM ringwall_puzzles
+		WHERE key IN (SELECT key FROM ringwall_puzzles WHERE expires_micros <= $1 LIMIT 500)`)
+	purgeCeiling = sqlsafe.New(`
+		DELETE FROM ringwall_ceiling
+		WHERE minute IN (SELECT minute FROM ringwall_ceiling WHERE minute < CAST($1 AS BIGINT) / 60000000 - 10080 LIMIT 500)`)
 	endedSessions = sqlsafe.New(`
 		SELECT id FROM ringwall_sessions
 		WHERE expires_micros <= $1 OR last_seen_micros + idle_micros <= $1
@@ -42,11 +48,12 @@ var (
 		RETURNING token_hash`)
 )
 
-// Purge deletes what has expired: sign-ups, resets, links, changes of address, devices, attempt counters and sessions that timed out two minutes ago. It works in
+// Purge deletes what has expired: sign-ups, resets, devices, attempt counters, used challenges, links, changes of address, the minutes of the ceiling after a week, and
+// sessions that timed out two minutes ago. It works in
 // batches, so that others have their turn between them, and returns how many rows went.
 func (s *Store) Purge(ctx context.Context, nowMicros int64) (int, error) {
 	total := 0
-	for _, q := range []sqlsafe.Statement{purgeSignups, purgeResets, purgeEmailChanges, purgeLinks, purgeDevices, purgeAttempts} {
+	for _, q := range []sqlsafe.Statement{purgeSignups, purgeResets, purgeEmailChanges, purgeLinks, purgeDevices, purgeAttempts, purgePuzzles, purgeCeiling} {
 		for {
 			gone := 0
 			err := s.write(ctx, func(ctx context.Context, t *turn) error {

@@ -45,6 +45,8 @@ import (
 
 	"github.com/ringwall/ringwall/internal/account"
 	"github.com/ringwall/ringwall/internal/audit"
+	"github.com/ringwall/ringwall/internal/ceiling"
+	"github.com/ringwall/ringwall/internal/challenge"
 	"github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sessions"
@@ -89,6 +91,8 @@ var (
 	_ account.Store         = (*Store)(nil)
 	_ account.Tx            = (*change)(nil)
 	_ sessions.Store        = (*Store)(nil)
+	_ ceiling.Store         = (*Store)(nil)
+	_ challenge.SpentStore  = (*Store)(nil)
 	_ secret.KeyStore       = (*Store)(nil)
 	_ mail.OutboxStore      = (*Store)(nil)
 	_ audit.SealStore       = (*Store)(nil)

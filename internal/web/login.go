@@ -4,19 +4,21 @@ import (
 	"net/http"
 
 	"github.com/ringwall/ringwall/internal/account"
+	"github.com/ringwall/ringwall/internal/challenge"
 )
 
 type loginForm struct {
-	Email    string `form:"email" required:"true"`
-	Password string `form:"password" required:"true"`
-	Remember bool   `form:"remember"`
-	ReturnTo string `form:"return_to"`
+	Email     string `form:"email" required:"true"`
+	Password  string `form:"password" required:"true"`
+	Remember  bool   `form:"remember"`
+	ReturnTo  string `form:"return_to"`
+	Challenge string `form:"challenge"`
 }
 
 // loginPage's Body is whether the box to stay signed in is ticked.
 func (v *visit) loginPage() *page {
 	p := v.page("login", "email", "password")
-	p.Body = false
+	p.Body, p.form = false, challenge.Login
 	return p
 }
 
@@ -28,6 +30,7 @@ func (v *visit) login() {
 		return
 	}
 	p.Values["email"] = v.noted().Email // of a sign-up or a new password just finished here
+	v.askFor(p, p.form)
 	v.show(http.StatusOK, p)
 }
 
@@ -46,7 +49,7 @@ func (v *visit) postLogin() {
 		return
 	}
 	signedIn, err := v.web.Accounts.SignIn(v.r.Context(), v.by(), account.SignIn{
-		Email: in.Email, Password: in.Password, Remember: in.Remember, DeviceCookie: v.ask.Device, Lang: v.lang.tag,
+		Email: in.Email, Password: in.Password, Remember: in.Remember, DeviceCookie: v.ask.Device, Challenge: in.Challenge, Lang: v.lang.tag,
 	})
 	if err != nil {
 		v.again(p, err)

@@ -67,8 +67,8 @@ func (p *people) ResendConfirmation(_ context.Context, _ identity.Actor, email, 
 func (p *people) SignIn(_ context.Context, _ identity.Actor, in account.SignIn) (account.SignedIn, error) {
 	return account.SignedIn{Token: secret.NewText("session")}, p.did("SignIn", in.Email, in.DeviceCookie)
 }
-func (p *people) ForgotPassword(_ context.Context, _ identity.Actor, email, _, _ string) error {
-	return p.did("ForgotPassword", email)
+func (p *people) ForgotPassword(_ context.Context, _ identity.Actor, in account.Forgotten) error {
+	return p.did("ForgotPassword", in.Email)
 }
 func (p *people) ResetByToken(ctx context.Context, token string) (account.Pending, error) {
 	return p.PendingByToken(ctx, token, "")

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/ringwall/ringwall/internal/account"
+	"github.com/ringwall/ringwall/internal/challenge"
 	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/password"
 )
@@ -15,9 +16,14 @@ type signupForm struct {
 	Email       string `form:"email" required:"true"`
 	Password    string `form:"password" required:"true"`
 	ReturnTo    string `form:"return_to"`
+	Challenge   string `form:"challenge"`
 }
 
-func (v *visit) signupPage() *page { return v.page("signup", "display_name", "email", "password") }
+func (v *visit) signupPage() *page {
+	p := v.page("signup", "display_name", "email", "password")
+	p.form = challenge.SignUp
+	return p
+}
 
 // signup answers GET /signup. Who comes back to correct the address finds it filled in.
 func (v *visit) signup() {
@@ -31,6 +37,7 @@ func (v *visit) signup() {
 	if p.ReturnTo == "" {
 		p.ReturnTo = noted.ReturnTo
 	}
+	v.askFor(p, p.form)
 	v.show(http.StatusOK, p)
 }
 
@@ -49,7 +56,7 @@ func (v *visit) postSignup() {
 		return
 	}
 	flow, err := v.web.Accounts.SignUp(v.r.Context(), v.by(), account.SignUp{
-		Email: in.Email, Password: in.Password, DisplayName: in.DisplayName, Lang: v.lang.tag,
+		Email: in.Email, Password: in.Password, DisplayName: in.DisplayName, Challenge: in.Challenge, Lang: v.lang.tag,
 	})
 	if err != nil {
 		v.again(p, err)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/ringwall/ringwall/internal/account"
 	"github.com/ringwall/ringwall/internal/audit"
+	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/problem"
 )
 
@@ -50,6 +51,7 @@ var (
 	errReset = problem.New(problem.Forbidden, "reset-required", "x")
 	errGoing = problem.New(problem.Forbidden, "deletion-pending", "x")
 	errLast  = problem.New(problem.Conflict, "last-admin", "x")
+	errSolve = problem.New(problem.Forbidden, "challenge-required", "x").Extend("challenge", map[string]any{"algorithm": "SHA-256", "salt": `"><script>&`})
 	errWeak  = problem.New(problem.Invalid, "password-weak", "x").With(problem.Field{Name: "password", Code: "too-short", Detail: "x"})
 )
 
@@ -72,6 +74,19 @@ func states() []state {
 			return failing(h, errLogin).post("/auth/login", append(login, "remember", "1", "return_to", "/invoices")...)
 		}},
 		{"login-wait", 429, func(h *house) *http.Response { return failing(h, errWait).post("/auth/login", login...) }},
+		{"login-challenge", 403, func(h *house) *http.Response {
+			return failing(h, errSolve).post("/auth/login", append(login, "remember", "1", "return_to", "/invoices")...)
+		}},
+		{"login-asked", 200, func(h *house) *http.Response {
+			h.Challenge = func(identity.Actor, string, string) any { return map[string]any{"algorithm": "SHA-256"} }
+			return h.get("/auth/login")
+		}},
+		{"signup-challenge", 403, func(h *house) *http.Response {
+			return failing(h, errSolve).post("/auth/signup", "display_name", "Ada", "email", "ada@example.org", "password", "correct horse battery")
+		}},
+		{"forgot-challenge", 403, func(h *house) *http.Response {
+			return failing(h, errSolve).post("/auth/forgot-password", "email", "ada@example.org")
+		}},
 		{"login-busy", 503, func(h *house) *http.Response { return failing(h, errBusy).post("/auth/login", login...) }},
 		{"signup", 200, func(h *house) *http.Response { return h.get("/auth/signup") }},
 		{"signup-faults", 422, func(h *house) *http.Response {
@@ -292,7 +307,7 @@ func writePage(t *testing.T, name, body string) {
 		t.Fatal(err)
 	}
 	h := newHouse(t)
-	for _, name := range []string{"style.css", "script.js", "icon.svg"} {
+	for _, name := range []string{"style.css", "script.js", "challenge.js", "icon.svg"} {
 		address := h.Asset(name)
 		file := filepath.Join(*pages, "static", filepath.Base(address))
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {

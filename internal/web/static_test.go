@@ -11,7 +11,7 @@ import (
 
 func TestStaticFiles(t *testing.T) {
 	h := newHouse(t)
-	for name, kind := range map[string]string{"style.css": "text/css; charset=utf-8", "script.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml"} {
+	for name, kind := range map[string]string{"style.css": "text/css; charset=utf-8", "script.js": "text/javascript; charset=utf-8", "challenge.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml"} {
 		res := h.get(h.Asset(name))
 		if res.StatusCode != 200 || res.Header.Get("Content-Type") != kind || res.Header.Get("Cache-Control") != "public, max-age=31536000, immutable" {
 			t.Errorf("%s: %d %v", name, res.StatusCode, res.Header)

@@ -36,9 +36,11 @@ type page struct {
 	Values   map[string]string // what was typed, by field; never a password
 	Faults   map[string]string // what to mend, by field
 	ReturnTo string
-	Signed   bool // somebody is signed in, so the frame offers to sign out
+	Signed   bool    // somebody is signed in, so the frame offers to sign out
+	Puzzle   *puzzle // what the browser must solve first
 	Body     any
 
+	form  string   // under which name the page's form may need a challenge; "": it never does
 	known []string // the fields that the page shows, so that a fault can link to them
 	proof string   // the field that holds the password of a known person, where a failed proof tells no secret
 	csrf  func() string
@@ -109,12 +111,18 @@ func (v *visit) show(status int, p *page) {
 // again shows the page that was posted once more, with what err says about it. What no form can mend is an error page.
 func (v *visit) again(p *page, err error) {
 	e := problem.From(err)
-	mendable := e.Kind == problem.Invalid || e.Kind == problem.TooMany || e.Code == "login-failed" || e.Code == "password-required" || e.Code == "busy" || barredWay(e)
+	mendable := e.Kind == problem.Invalid || e.Kind == problem.TooMany || e.Code == "login-failed" || e.Code == "password-required" || e.Code == "challenge-required" || e.Code == "busy" || barredWay(e)
 	if !mendable {
 		v.web.Fail(v.w, v.r, err)
 		return
 	}
 	v.blame(p, e)
+	switch {
+	case e.Code == "challenge-required":
+		p.challenged(e)
+	case p.form != "":
+		v.askFor(p, p.form)
+	}
 	problem.WriteHead(v.w.Header(), e)
 	v.show(e.Kind.Status(), p)
 }

@@ -37,7 +37,7 @@ type Entrance interface {
 	ConfirmByCode(ctx context.Context, by identity.Actor, email, code, flow, password string) error
 	ResendConfirmation(ctx context.Context, by identity.Actor, email, flow, lang string) error
 	SignIn(ctx context.Context, by identity.Actor, in account.SignIn) (account.SignedIn, error)
-	ForgotPassword(ctx context.Context, by identity.Actor, email, deviceCookie, lang string) error
+	ForgotPassword(ctx context.Context, by identity.Actor, in account.Forgotten) error
 	ResetByToken(ctx context.Context, token string) (account.Pending, error)
 	ResetPassword(ctx context.Context, by identity.Actor, token, password, deviceCookie, lang string) (device secret.Text, err error)
 }
@@ -119,6 +119,9 @@ type Config struct {
 
 	// DeletionDelay is what the page of one's data tells. Default: 14 days.
 	DeletionDelay time.Duration
+	// Challenge is what the actor would have to solve before they use a form now, so that the page can begin with it before
+	// it is sent; nil if nothing. A nil Challenge asks only after the form was sent.
+	Challenge func(by identity.Actor, form, deviceCookie string) any
 
 	// Development adds the page of mails, which needs Mails.
 	Development bool

@@ -92,6 +92,26 @@ func entranceStates() []state {
 			}
 			b.sees("too many attempts", "minutes")
 		})},
+		{"login-challenge", func(t *testing.T) *browser {
+			s, _ := flooded(t)
+			b := open(t, s.URL, as{address: home})
+			b.visit("/auth/login")
+			b.fill("Email address", ann)
+			b.until(solved)
+			return b
+		}},
+		{"login-challenge-refused", func(t *testing.T) *browser {
+			s, later := flooded(t)
+			later.Add(int64(3 * time.Minute))
+			b := open(t, s.URL, as{address: home})
+			b.visit("/auth/login")
+			flood(t, s)
+			b.fill("Email address", ann)
+			b.fill("Password", first)
+			b.press("Sign in")
+			b.until(solved)
+			return b
+		}},
 		{"signup", visiting("/auth/signup")},
 		{"signup-typing", visiting("/auth/signup", func(b *browser) {
 			b.fill("Your name", "Ann Example")
