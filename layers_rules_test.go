@@ -179,6 +179,7 @@ func testImports() map[string][]string {
 		"github.com/emersion/go-smtp":      tests,
 		"github.com/google/go-cmp/":        tests,
 		"github.com/rogpeppe/go-internal/": tests,
+		"github.com/throttled/":            tests,
 		"go.uber.org/goleak":               tests,
 		"pgregory.net/rapid":               tests,
 		module + "/internal/testdb":        tests,

@@ -30,6 +30,7 @@ func Catalogue() []Entry {
 		{"unsupported-media-type", "Unsupported content type", "Send `Content-Type: application/json`.", UnsupportedMedia},
 		{"misdirected", "This host is not served here", "Call a host that stands in ORIGINS, or add this one to it.", Misdirected},
 		{"too-many-requests", "Too many attempts", "Wait as long as `Retry-After` says. A forgotten password can be reset meanwhile.", TooMany},
+		{"quota-exceeded", "The quota is used up", "Wait as long as `Retry-After` says; `RateLimit` tells how much is left of what before.", TooMany},
 		{"busy", "Too many sign-ins at once", "Wait as long as `Retry-After` says, then try again.", Unavailable},
 		{"unavailable", "A part of the service is out of reach", "Wait as long as `Retry-After` says, then try again.", Unavailable},
 		{"timeout", "The request took too long to arrive", "Send it again on a better connection.", TimedOut},

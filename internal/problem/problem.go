@@ -56,6 +56,7 @@ type Error struct {
 	RetryAfter time.Duration // rounded up to whole seconds; zero: no Retry-After
 	Header     http.Header   // more response headers, such as Allow
 	Members    []Member      // extension members of the document (RFC 9457, 3.2)
+	Violated   []string      // the policies that a quota-exceeded problem names
 	cause      error
 }
 
@@ -130,6 +131,8 @@ type document struct {
 	Detail   string  `json:"detail"`
 	Instance string  `json:"instance,omitempty"`
 	Fields   []Field `json:"errors,omitempty"`
+
+	Violated []string `json:"violated-policies,omitempty"`
 }
 
 // WriteHead sets the headers that belong to e, apart from the content type. Pages use it before they show e in their own frame.
@@ -149,7 +152,7 @@ func WriteHead(h http.Header, e *Error) {
 // Write answers with the problem document of err. Prefix is where our routes live ("/auth"); requestID may be empty.
 func Write(w http.ResponseWriter, prefix, requestID string, err error) {
 	e := From(err)
-	doc := document{Type: prefix + "/problems/" + e.Code, Title: Title(e.Code), Status: e.Kind.Status(), Detail: e.Detail, Fields: e.Fields}
+	doc := document{Type: prefix + "/problems/" + e.Code, Title: Title(e.Code), Status: e.Kind.Status(), Detail: e.Detail, Fields: e.Fields, Violated: e.Violated}
 	if requestID != "" {
 		doc.Instance = "urn:uuid:" + requestID
 	}

@@ -1,0 +1,73 @@
+package ratelimit
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/ringwall/ringwall/internal/problem"
+)
+
+// The fields of draft-ietf-httpapi-ratelimit-headers.
+const (
+	headerPolicy = "Ratelimit-Policy"
+	headerLimit  = "Ratelimit"
+)
+
+// nameFields spells what does not change from answer to answer.
+func (l *Limiter) nameFields() {
+	policies := make([]string, len(l.windows))
+	for i, w := range l.windows {
+		l.labels[i] = l.name + "-" + short(w.Per)
+		policies[i] = fmt.Sprintf("%q;q=%d;w=%d", l.labels[i], w.Quota, int64(w.Per/time.Second))
+	}
+	l.policy = strings.Join(policies, ", ")
+}
+
+// Handler limits what reaches next, and sets the fields on every answer. What does not fit is answered 429.
+func (l *Limiter) Handler(key KeyFunc, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d, _ := l.Take(r.Context(), key(r), l.options.Cost(r)) // an error is logged, and memory has decided
+		l.SetFields(w.Header(), d)
+		if !d.Admitted {
+			problem.Write(w, "/auth", "", l.refusal(d))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// SetFields adds RateLimit-Policy and RateLimit to the headers of an answer; [Limiter.Handler] does so by itself. Several
+// limits on one answer are one list.
+func (l *Limiter) SetFields(h http.Header, d Decision) {
+	var now strings.Builder
+	for i := range l.windows {
+		s, wait := d.Windows[i], d.Windows[i].Whole
+		if !d.Admitted {
+			if wait = s.Wait; wait == 0 {
+				continue // this window would have admitted it
+			}
+		}
+		if now.Len() > 0 {
+			now.WriteString(", ")
+		}
+		fmt.Fprintf(&now, "%q;r=%d;t=%d", l.labels[i], s.Left, seconds(wait))
+	}
+	h.Add(headerPolicy, l.policy)
+	h.Add(headerLimit, now.String())
+}
+
+// refusal is the problem quota-exceeded of the draft, with the member violated-policies that it defines. Its type is ours
+// and ends like the draft's: every type of Ringwall leads to the page that explains it, and the draft's does not yet.
+func (l *Limiter) refusal(d Decision) *problem.Error {
+	e := problem.New(problem.TooMany, "quota-exceeded", "The quota of requests is used up. Come back when Retry-After says.").After(d.Wait)
+	for i := range l.windows {
+		if d.Windows[i].Wait > 0 {
+			e.Violated = append(e.Violated, l.labels[i])
+		}
+	}
+	return e
+}
+
+func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
