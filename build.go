@@ -11,6 +11,7 @@ import (
 	"github.com/ringwall/ringwall/internal/chain"
 	"github.com/ringwall/ringwall/internal/challenge"
 	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/limits"
 	"github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sessions"
@@ -47,9 +48,13 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 	}
 	rw.ceiling = rw.newCeiling(hasher)
 	refusals := audit.NewRefusals(rw.store, audit.RefusalsOptions{Now: o.Now, Log: o.Log})
+	addresses, err := limits.NewAddresses(limits.Options{Windows: o.LimitAddress, TellProxy: !o.Development && o.TrustedProxyHeader == "", Now: o.Now, Log: o.Log})
+	if err != nil {
+		return err
+	}
 	rw.accounts = account.New(account.Config{
 		Store: rw.store, Keys: rw.keys, Hasher: hasher, Policy: password.Policy{MinLength: o.PasswordMinLength}, Engine: rw.sessions,
-		Refusals: refusals, Attempts: attempts, Ceiling: rw.ceiling, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
+		Refusals: refusals, Attempts: attempts, Addresses: addresses, Ceiling: rw.ceiling, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
 		DeletionDelay: o.DeletionDelay,
 	})
 	if err := rw.buildHandler(refusals); err != nil {

@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ringwall/ringwall/internal/account"
+	"github.com/ringwall/ringwall/internal/limits"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sessions"
 	"github.com/ringwall/ringwall/password"
@@ -82,8 +83,12 @@ func (o Options) settle() (Options, error) {
 	setDefault(&o.SessionMax, defaultMax)
 	setDefault(&o.SessionCacheBytes, defaultCacheBytes)
 	setDefault(&o.DeletionDelay, defaultDeletion)
+	o.LimitAddress = slices.Clone(o.LimitAddress)
+	if len(o.LimitAddress) == 0 && !o.NoLimitAddress {
+		o.LimitAddress = limits.Default()
+	}
 
-	faults := []error{o.checkOrigins(), o.checkPrefix(), o.checkName(), o.checkSessions(), o.checkMail(), o.checkProxies(), o.checkDatabase(), o.Argon2id.Check()}
+	faults := []error{o.checkOrigins(), o.checkPrefix(), o.checkName(), o.checkSessions(), o.checkMail(), o.checkProxies(), o.checkLimits(), o.checkDatabase(), o.Argon2id.Check()}
 	if o.PasswordMinLength != 0 && (o.PasswordMinLength < 15 || o.PasswordMinLength > 128) {
 		faults = append(faults, errors.New("PasswordMinLength must be 15 to 128: shorter passwords are weak without a second factor"))
 	}
@@ -188,6 +193,19 @@ func (o Options) checkMail() error {
 func (o Options) checkProxies() error {
 	if (len(o.TrustedProxies) == 0) != (o.TrustedProxyHeader == "") {
 		return errors.New("TrustedProxies and TrustedProxyHeader belong together: name the proxy's network and the one header it sets")
+	}
+	return nil
+}
+
+func (o Options) checkLimits() error {
+	switch {
+	case o.NoLimitAddress && !o.Development:
+		return errors.New("NoLimitAddress is for development: anybody could try passwords without end from one address")
+	case o.NoLimitAddress && len(o.LimitAddress) > 0:
+		return errors.New("LimitAddress and NoLimitAddress exclude each other: leave one out")
+	}
+	if _, err := limits.NewAddresses(limits.Options{Windows: o.LimitAddress}); err != nil {
+		return errors.New("LimitAddress has one to three windows, each of 1 or more in whole seconds up to 31 days, no two of the same time")
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func checkExample(section string, e problem.Entry) error {
 		Status                        int
 		Errors                        []problem.Field
 		Challenge                     json.RawMessage // of challenge-required
-		Violated                      []string `json:"violated-policies"`
+		Violated                      []string        `json:"violated-policies"`
 	}
 	decoder := json.NewDecoder(strings.NewReader(body))
 	decoder.DisallowUnknownFields()

@@ -8,6 +8,7 @@ import (
 	"github.com/ringwall/ringwall/internal/challenge"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/password"
+	"github.com/ringwall/ringwall/ratelimit"
 )
 
 // Secret is a text that cannot print, log or encode itself.
@@ -101,6 +102,14 @@ type Options struct {
 
 	// TrustedProxyHeader is the one header that carries the client's address, such as "X-Forwarded-For". Default: none is believed.
 	TrustedProxyHeader string
+
+	// LimitAddress is how many sign-ins, codes, resets and the like an address may try; what was right does not count, and a
+	// device that a person has used before is never held up by it. IPv6 counts by /64, and by /48 with four times as many. An
+	// address may ask for a quarter as many sign-ups. Default: 20 a minute and 100 an hour.
+	LimitAddress []ratelimit.Window
+
+	// NoLimitAddress lets every address try without end. Only in development.
+	NoLimitAddress bool
 
 	// Development shows mails on a page instead of sending them, admits http origins on loopback and sends no HSTS.
 	Development bool

@@ -9,8 +9,9 @@
 //		}
 //	}
 //
-// Passwords are hashed at the lowest cost that is allowed, so that tests are quick; everything else is as in production,
-// but that mails appear on a page ([Server.Mail] reads it).
+// Passwords are hashed at the lowest cost that is allowed, so that tests are quick, and an address may try as often as a
+// test likes, since all clients have the same one; everything else is as in production, but that mails appear on a page
+// ([Server.Mail] reads it).
 package ringwalltest
 
 import (
@@ -25,6 +26,7 @@ import (
 
 	"github.com/ringwall/ringwall"
 	"github.com/ringwall/ringwall/password"
+	"github.com/ringwall/ringwall/ratelimit"
 )
 
 // Password is what everybody chooses whom [Server.SignUp] signs up.
@@ -62,6 +64,9 @@ func StartApp(t testing.TB, options ringwall.Options, application http.Handler, 
 	}
 	if options.Argon2id == (password.Params{}) {
 		options.Argon2id = password.Params{MemoryKiB: 19456, Time: 2, Parallelism: 1}
+	}
+	if options.LimitAddress == nil {
+		options.LimitAddress = []ratelimit.Window{{Quota: 1_000_000, Per: time.Hour}}
 	}
 	if options.Now == nil {
 		options.Now = s.Clock.Now

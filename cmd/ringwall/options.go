@@ -12,6 +12,7 @@ import (
 	"github.com/ringwall/ringwall"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/settings"
+	"github.com/ringwall/ringwall/ratelimit"
 )
 
 const (
@@ -22,6 +23,8 @@ const (
 
 	accountLimitCount   = 5
 	accountLimitPer     = 5 * time.Minute
+	limitMost           = 31 * 24 * time.Hour
+	limitCountMost      = 1_000_000
 	passwordLengthFloor = 15
 	passwordLengthMost  = 128
 	sessionsMost        = 100
@@ -63,7 +66,11 @@ func optionsOf(v *settings.Values, logger *slog.Logger) ringwall.Options {
 		LimitGlobal:        limitGlobal(v),
 		TrustedProxies:     v.TrustedProxies,
 		TrustedProxyHeader: v.TrustedProxyHeader,
+		NoLimitAddress:     v.LimitAddress == nil,
 		Log:                logger,
+	}
+	for _, limit := range v.LimitAddress {
+		o.LimitAddress = append(o.LimitAddress, ratelimit.Window{Quota: limit.Count, Per: limit.Per})
 	}
 	if v.MasterKey.IsZero() {
 		o.MasterKeyFile = filepath.Join(v.Data, masterKeyName)

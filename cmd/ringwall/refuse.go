@@ -18,6 +18,7 @@ import (
 	mailer "github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/settings"
+	"github.com/ringwall/ringwall/ratelimit"
 )
 
 // dangers lists everything for which serve does not start. It looks at files and changes nothing.
@@ -25,7 +26,7 @@ func dangers(v *settings.Values) settings.Faults {
 	var all settings.Faults
 	for _, check := range []func(*checker){
 		(*checker).origins, (*checker).prefix, (*checker).environment, (*checker).listeners, (*checker).transport, (*checker).proxies, (*checker).certificate,
-		(*checker).folder, (*checker).masterKey, (*checker).database, (*checker).mail, (*checker).rules, (*checker).ceiling, (*checker).logLevel,
+		(*checker).folder, (*checker).masterKey, (*checker).database, (*checker).mail, (*checker).rules, (*checker).floods, (*checker).logLevel,
 	} {
 		c := &checker{Values: v}
 		check(c)
@@ -207,6 +208,12 @@ func (c *checker) mail() {
 
 // rules also hold for dev.
 func (c *checker) rules() {
+	for _, limit := range c.LimitAddress {
+		if limit.Per%time.Second != 0 || limit.Per > limitMost || limit.Count > limitCountMost || len(c.LimitAddress) > ratelimit.MaxWindows {
+			c.fault("LIMIT_ADDRESS", "is no list of one to three limits, each up to 1000000 in whole seconds up to 744h. Write 20/1m,100/1h, or unset it.")
+			break
+		}
+	}
 	if c.LimitAccount.Count == 0 {
 		c.fault("LIMIT_ACCOUNT", "is off: passwords could be guessed without end. Write 5/5m, or unset it.")
 	} else if text := c.LimitAccount; text != (settings.Limit{Count: accountLimitCount, Per: accountLimitPer}) {
@@ -232,7 +239,11 @@ func (c *checker) rules() {
 	}
 }
 
-func (c *checker) ceiling() {
+// floods holds what only dev may switch off.
+func (c *checker) floods() {
+	if len(c.LimitAddress) == 0 {
+		c.fault("LIMIT_ADDRESS", "is off: one address could try passwords without end. Write 20/1m,100/1h, or unset it.")
+	}
 	if limitGlobal(c.Values) < 0 {
 		c.fault("LIMIT_GLOBAL", "is off: a flood from many addresses could guess and hash without end. Write it as 600/1m, or unset it.")
 	}

@@ -26,6 +26,7 @@ import (
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/ceiling"
 	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/limits"
 	"github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/secret"
@@ -45,19 +46,20 @@ const (
 
 // Config is what a Service needs; every field is required.
 type Config struct {
-	Store    Store
-	Keys     *secret.Keyring
-	Hasher   *password.Hasher
-	Policy   password.Policy
-	Engine   *sessions.Manager
-	Refusals *audit.Refusals
-	Attempts AttemptPolicy // D05, D25
-	Ceiling  *ceiling.Ceiling
-	Origin   string // the canonical origin, for links
-	Prefix   string
-	Name     string // of the service, for mails and the password rules
-	Now      func() time.Time
-	Log      *slog.Logger
+	Store     Store
+	Keys      *secret.Keyring
+	Hasher    *password.Hasher
+	Policy    password.Policy
+	Engine    *sessions.Manager
+	Refusals  *audit.Refusals
+	Attempts  AttemptPolicy // D05, D25
+	Addresses *limits.Addresses
+	Ceiling   *ceiling.Ceiling
+	Origin    string // the canonical origin, for links
+	Prefix    string
+	Name      string // of the service, for mails and the password rules
+	Now       func() time.Time
+	Log       *slog.Logger
 
 	DeletionDelay time.Duration // between asking for a deletion and its being done
 }
@@ -117,8 +119,7 @@ func (s *Service) reserve(ctx context.Context, by identity.Actor, user identity.
 		event = audit.Event{Name: audit.LoginLock, User: user, Reason: "maxretries"}
 	}
 	s.Refusals.Count(ctx, by, event)
-	return try, problem.New(problem.TooMany, "too-many-requests",
-		"Too many attempts. Wait a few minutes. If the password is forgotten, it can be reset meanwhile.").After(s.coarse(attempt))
+	return try, tooMany(s.coarse(attempt))
 }
 
 func (s *Service) count(ctx context.Context, policy AttemptPolicy, what string, parts ...string) (tryOf, Attempt, error) {
@@ -185,8 +186,7 @@ func evenly(ctx context.Context) (hold func()) {
 
 // coarse is how long to wait, in whole minutes, so that it tells little about the counter (C105).
 func (s *Service) coarse(attempt Attempt) time.Duration {
-	wait := time.UnixMicro(attempt.RetryMicros).Sub(s.Now())
-	return max(wait+time.Minute-1, time.Minute).Truncate(time.Minute)
+	return wholeMinutes(time.UnixMicro(attempt.RetryMicros).Sub(s.Now()))
 }
 
 // hashing turns the errors of the hash queue into what callers are told.
@@ -290,12 +290,12 @@ func (s *Service) deviceCookie(id identity.ID) secret.Text {
 
 // device reads the cookie, or makes a new device if there is none or it was tampered with.
 func (s *Service) device(cookie string) identity.ID {
-	device, _ := s.marked(cookie)
+	device, _ := s.signedDevice(cookie)
 	return device
 }
 
-// marked is [Service.device], and whether the cookie was one of ours.
-func (s *Service) marked(cookie string) (device identity.ID, ours bool) {
+// signedDevice is device, and whether the cookie was signed here.
+func (s *Service) signedDevice(cookie string) (device identity.ID, signed bool) {
 	id, mac, ok := strings.Cut(cookie, ".")
 	if raw, err := hex.DecodeString(id); ok && err == nil && len(raw) == 16 {
 		if sent, err := hex.DecodeString(mac); err == nil && hmac.Equal(sent, s.Keys.MAC(secret.Devices, raw)) {

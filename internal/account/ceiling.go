@@ -54,27 +54,16 @@ func (s *Service) told(ctx context.Context, by identity.Actor, err error) error 
 // Challenge is what somebody would have to solve before they use a form now; nil if nothing. Whoever shows the cookie of a
 // known device is not asked before it is known whose it is.
 func (s *Service) Challenge(by identity.Actor, form, deviceCookie string) any {
-	if _, ours := s.marked(deviceCookie); ours {
+	if _, ours := s.signedDevice(deviceCookie); ours {
 		return nil
 	}
 	return s.Ceiling.Challenge(form, by.Request().Address)
 }
 
-// admitLight asks for a challenge while the ceiling is tripped, though nothing is hashed. The device is looked up, at the same
-// cost for everybody, only if the browser shows one.
-func (s *Service) admitLight(ctx context.Context, by identity.Actor, key, solution, deviceCookie string) error {
+// admitLight asks for a challenge while the ceiling is tripped, though nothing is hashed.
+func (s *Service) admitLight(ctx context.Context, by identity.Actor, solution string, known bool) error {
 	a := attempt(by, challenge.Forgot, solution)
-	a.Light = true
-	device, ours := s.marked(deviceCookie)
-	if ours && s.Ceiling.Refuses(a) != nil {
-		user, err := s.userByEmail(ctx, key)
-		if err == nil {
-			a.Known, err = s.knows(ctx, user, device)
-		}
-		if err != nil {
-			return err
-		}
-	}
+	a.Light, a.Known = true, known
 	if err := s.refuses(ctx, by, a); err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ var (
 // that leaked neither undoes a deletion nor shows the account, and no program undoes one unasked.
 // Problems: unauthenticated, login-failed, last-admin, too-many-requests, busy.
 func (s *Service) RequestDeletion(ctx context.Context, by identity.Actor, typed, lang string) (due time.Time, err error) {
-	user, try, err := s.prove(ctx, by, typed)
+	user, try, err := s.prove(ctx, by, typed, "")
 	if err != nil {
 		return due, err
 	}

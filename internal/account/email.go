@@ -35,7 +35,7 @@ func (s *Service) RequestEmailChange(ctx context.Context, by identity.Actor, typ
 	if err != nil {
 		return wrongField("email", err)
 	}
-	user, try, err := s.prove(ctx, by, current)
+	user, try, err := s.prove(ctx, by, current, "")
 	if err != nil {
 		return err
 	}

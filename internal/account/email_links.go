@@ -121,6 +121,9 @@ func (s *Service) UseEmailLink(ctx context.Context, by identity.Actor, token, ty
 // proveHolder checks the password of an account whose link somebody holds who is not signed in.
 func (s *Service) proveHolder(ctx context.Context, by identity.Actor, user User, typed string) error {
 	try, err := s.reserve(ctx, by, user.ID, "address", user.ID.String())
+	if err == nil {
+		err = s.admit(ctx, by, proven(by, user.ID), &try)
+	}
 	if err != nil {
 		return err
 	}

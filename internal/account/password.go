@@ -26,14 +26,22 @@ type Forgotten struct {
 func (s *Service) ForgotPassword(ctx context.Context, by identity.Actor, in Forgotten) error {
 	defer evenly(ctx)()
 	key := canonical(in.Email)
-	if err := s.admitLight(ctx, by, key, in.Challenge, in.DeviceCookie); err != nil {
+	device, signed := s.signedDevice(in.DeviceCookie)
+	owns, err := s.ownsDevice(ctx, key, device, signed)
+	if err == nil && !owns {
+		err = s.enterOnce(ctx, by)
+	}
+	if err == nil {
+		err = s.admitLight(ctx, by, in.Challenge, owns)
+	}
+	if err != nil {
 		return err
 	}
 	quiet, err := s.reserveMail(ctx, by, "forgot", key)
 	if err != nil {
 		return err
 	}
-	token, device := newToken(), s.device(in.DeviceCookie)
+	token := newToken()
 	return s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
 		user, err := tx.UserByEmail(ctx, key)
 		if err != nil && !errors.Is(err, ErrMissing) {
@@ -70,6 +78,15 @@ func (s *Service) ForgotPassword(ctx context.Context, by identity.Actor, in Forg
 	})
 }
 
+// ownsDevice reports whether a device that was signed here is one that the holder of an address has used.
+func (s *Service) ownsDevice(ctx context.Context, key string, device identity.ID, signed bool) (bool, error) {
+	if !signed {
+		return false, nil
+	}
+	_, known, err := s.userAt(ctx, key, device)
+	return known, err
+}
+
 func (s *Service) newReset(user identity.ID, token string) Reset {
 	now := s.Now()
 	return Reset{ID: identity.NewRandomID(), User: user, TokenMAC: s.mac(secret.Links, token), CreatedMicros: now.UnixMicro(), ExpiresMicros: now.Add(resetLife).UnixMicro()}
@@ -100,7 +117,13 @@ func (s *Service) resetUser(ctx context.Context, token string) (User, error) {
 // is signed in by it (C056). The link proves its holder, so their browser becomes a known device, whose cookie is
 // returned: whatever strangers try, the owner can sign in next (D05). A lock set by an operator stays.
 // Problems: link-invalid, password-weak, too-many-requests, busy.
-func (s *Service) ResetPassword(ctx context.Context, by identity.Actor, token, chosen, deviceCookie, lang string) (secret.Text, error) {
+func (s *Service) ResetPassword(ctx context.Context, by identity.Actor, token, chosen, deviceCookie, lang string) (cookie secret.Text, err error) {
+	device, signed := s.signedDevice(deviceCookie)
+	from, err := s.enterUnless(ctx, by, signed, func() (bool, error) { return s.resetsOwn(ctx, token, device) })
+	if err != nil {
+		return secret.Text{}, err
+	}
+	defer func() { s.leave(ctx, from, err) }()
 	user, err := s.resetUser(ctx, token)
 	if errors.Is(err, errLink) {
 		s.Refusals.Count(ctx, by, audit.Event{Name: audit.SequenceFail, Reason: "reset link"})
@@ -122,7 +145,6 @@ func (s *Service) ResetPassword(ctx context.Context, by identity.Actor, token, c
 		try.place.Return()
 		return secret.Text{}, hashing(err)
 	}
-	device := s.device(deviceCookie)
 	return s.deviceCookie(device), s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
 		event := audit.Event{Name: audit.PasswordChange, User: user.ID, Reason: "reset"}
 		now := s.Now().UnixMicro()
@@ -155,10 +177,19 @@ func (s *Service) ResetPassword(ctx context.Context, by identity.Actor, token, c
 	})
 }
 
+// resetsOwn reports whether a link is for somebody who has used the device before.
+func (s *Service) resetsOwn(ctx context.Context, token string, device identity.ID) (bool, error) {
+	user, err := s.resetUser(ctx, token)
+	if err != nil && !errors.Is(err, errLink) {
+		return false, err
+	}
+	return s.knows(ctx, user, device)
+}
+
 // ChangePassword sets a new password after a proof of the current one. Every other session and known device ends; this
 // one gets another id and token. Problems: unauthenticated, login-failed, password-weak, too-many-requests, busy.
 func (s *Service) ChangePassword(ctx context.Context, by identity.Actor, current, chosen, deviceCookie, lang string) (SignedIn, error) {
-	user, try, err := s.prove(ctx, by, current)
+	user, try, err := s.prove(ctx, by, current, deviceCookie)
 	if err != nil {
 		if errors.Is(err, errWrong) {
 			s.Refusals.Count(ctx, by, audit.Event{Name: audit.PasswordChangeFail, User: by.Subject().ID(), Session: by.Session()})

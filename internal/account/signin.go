@@ -11,6 +11,7 @@ import (
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/challenge"
 	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/limits"
 	"github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sessions"
@@ -37,25 +38,31 @@ type SignedIn struct {
 }
 
 // SignIn proves an address and its password and begins a session. Every failure is the same answer, at the same cost.
-// A device that the owner has used before has a counter of its own, so that nobody else can lock the owner out (D05).
+// A device that the owner has used before has a counter of its own, so that nobody else can lock the owner out (D05), and
+// does not count against its address. From everybody else an address has a limit, which is asked before anything is read.
 // Problems: login-failed, reset-required, deletion-pending, challenge-required, too-many-requests, busy.
-func (s *Service) SignIn(ctx context.Context, by identity.Actor, in SignIn) (SignedIn, error) {
+func (s *Service) SignIn(ctx context.Context, by identity.Actor, in SignIn) (out SignedIn, err error) {
 	key := canonical(in.Email)
-	device, marked := s.marked(in.DeviceCookie)
+	device, signed := s.signedDevice(in.DeviceCookie)
 	wish := attempt(by, challenge.Login, in.Challenge)
-	if wish.Known = marked; !marked { // a flood from no device of ours reads nothing
-		if err := s.refuses(ctx, by, wish); err != nil {
-			return SignedIn{}, err
+	var from limits.Try
+	if !signed { // a flood from no device of ours reads nothing
+		if from, err = s.enter(ctx, by); err == nil {
+			err = s.refuses(ctx, by, wish)
 		}
 	}
-	user, err := s.userByEmail(ctx, key)
+	defer func() { s.leave(ctx, from, err) }()
 	if err != nil {
 		return SignedIn{}, err
 	}
-	found := !user.ID.IsZero()
-	known, err := s.knows(ctx, user, device)
+	user, known, err := s.userAt(ctx, key, device)
 	if err != nil {
 		return SignedIn{}, err
+	}
+	if signed && !known {
+		if from, err = s.enter(ctx, by); err != nil {
+			return SignedIn{}, err
+		}
 	}
 	wish.Known, wish.Who = known, user.ID
 	what, parts := "login", []string{key}
@@ -77,7 +84,7 @@ func (s *Service) SignIn(ctx context.Context, by identity.Actor, in SignIn) (Sig
 		return SignedIn{}, err
 	}
 	var phc string
-	if found {
+	if !user.ID.IsZero() {
 		if phc, err = s.openPassword(ctx, by, user.ID, user.Password); err != nil {
 			return SignedIn{}, err
 		}
@@ -107,13 +114,14 @@ func (s *Service) SignIn(ctx context.Context, by identity.Actor, in SignIn) (Sig
 	return s.begin(ctx, by, beginning{user, device, in, try, rehashed, known})
 }
 
-// userByEmail is the person of an address, and nobody if there is none.
-func (s *Service) userByEmail(ctx context.Context, key string) (User, error) {
-	user, err := s.Store.UserByEmail(ctx, key)
-	if errors.Is(err, ErrMissing) {
-		return User{}, nil
+// userAt is who has an address, if anybody has, and whether they have used the device before.
+func (s *Service) userAt(ctx context.Context, key string, device identity.ID) (user User, known bool, err error) {
+	user, err = s.Store.UserByEmail(ctx, key)
+	if err != nil && !errors.Is(err, ErrMissing) {
+		return User{}, false, err
 	}
-	return user, err
+	known, err = s.knows(ctx, user, device)
+	return user, known, err
 }
 
 // knows reports whether somebody has used the device before. It asks the store also where there is nobody.
@@ -248,7 +256,7 @@ func (s *Service) SignOut(ctx context.Context, by identity.Actor) error {
 // Reauthenticate proves the password once more and gives the session another id, another token and five fresh minutes
 // (D13). Problems: unauthenticated, login-failed, reset-required, too-many-requests, busy.
 func (s *Service) Reauthenticate(ctx context.Context, by identity.Actor, typed, deviceCookie string) (SignedIn, error) {
-	user, try, err := s.prove(ctx, by, typed)
+	user, try, err := s.prove(ctx, by, typed, deviceCookie)
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -259,19 +267,25 @@ func (s *Service) Reauthenticate(ctx context.Context, by identity.Actor, typed, 
 
 // prove checks the password of the person who is signed in. Each session has a counter of its own, so that a stolen one
 // cannot bar the owner; a right password costs no try, whatever becomes of what it was typed for.
-func (s *Service) prove(ctx context.Context, by identity.Actor, typed string) (User, tryOf, error) {
+func (s *Service) prove(ctx context.Context, by identity.Actor, typed, deviceCookie string) (user User, try tryOf, err error) {
 	if by.Subject().IsZero() {
 		return User{}, tryOf{}, errSignIn
 	}
 	id := by.Subject().ID()
-	try, err := s.reserve(ctx, by, id, "reauthenticate", id.String(), by.Session().String())
+	device, signed := s.signedDevice(deviceCookie)
+	from, err := s.enterUnless(ctx, by, signed, func() (bool, error) { return s.Store.KnowsDevice(ctx, id, device) })
+	if err != nil {
+		return User{}, tryOf{}, err
+	}
+	defer func() { s.leave(ctx, from, err) }()
+	try, err = s.reserve(ctx, by, id, "reauthenticate", id.String(), by.Session().String())
 	if err == nil {
 		err = s.admit(ctx, by, proven(by, id), &try)
 	}
 	if err != nil {
 		return User{}, try, err
 	}
-	user, err := s.Store.UserByID(ctx, id)
+	user, err = s.Store.UserByID(ctx, id)
 	if errors.Is(err, ErrMissing) {
 		return User{}, try, errSignIn
 	}

@@ -35,6 +35,9 @@ func (s *Service) SignUp(ctx context.Context, by identity.Actor, in SignUp) (flo
 	if err := s.checkPassword(in.Password, address.Key(), name); err != nil {
 		return flow, err
 	}
+	if err := s.enterSignUp(ctx, by); err != nil {
+		return flow, err
+	}
 	wish := attempt(by, challenge.SignUp, in.Challenge)
 	if err := s.refuses(ctx, by, wish); err != nil {
 		return flow, err
@@ -100,6 +103,9 @@ func (s *Service) codeMAC(canonical, code string) []byte {
 // at the same cost. Problems: too-many-requests.
 func (s *Service) ResendConfirmation(ctx context.Context, by identity.Actor, email, flow, lang string) error {
 	defer evenly(ctx)()
+	if err := s.enterOnce(ctx, by); err != nil {
+		return err
+	}
 	key := canonical(email)
 	quiet, err := s.reserveMail(ctx, by, "resend", key)
 	if err != nil {
@@ -204,7 +210,12 @@ func (s *Service) ConfirmByToken(ctx context.Context, by identity.Actor, token, 
 
 // ConfirmByCode is [Service.ConfirmByToken] with the code of the mail. A code has five tries, counted in its row, and
 // ten minutes; then only the link works (D18).
-func (s *Service) ConfirmByCode(ctx context.Context, by identity.Actor, email, code, flow, typed string) error {
+func (s *Service) ConfirmByCode(ctx context.Context, by identity.Actor, email, code, flow, typed string) (err error) {
+	from, err := s.enter(ctx, by)
+	if err != nil {
+		return err
+	}
+	defer func() { s.leave(ctx, from, err) }()
 	key := canonical(email)
 	if _, err := s.reserve(ctx, by, identity.ID{}, "code", key, network(by)); err != nil {
 		return err

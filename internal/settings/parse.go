@@ -41,6 +41,8 @@ func parse(text string, into any) error {
 		*into, err = parseBytes(trimmed)
 	case *Limit:
 		*into, err = parseLimit(trimmed)
+	case *Limits:
+		*into, err = parseLimits(trimmed)
 	case *slog.Level:
 		*into, err = parseLevel(trimmed)
 	case *password.Params:
@@ -137,6 +139,23 @@ func parseLimit(text string) (Limit, error) {
 		return Limit{}, errors.New("is not a limit")
 	}
 	return Limit{Count: n, Per: d}, nil
+}
+
+func parseLimits(text string) (Limits, error) {
+	if text == "off" {
+		return nil, nil
+	}
+	list, err := parseList(text)
+	if err != nil {
+		return nil, err
+	}
+	limits := make(Limits, len(list))
+	for i, item := range list {
+		if limits[i], err = parseLimit(item); err != nil || limits[i] == (Limit{}) {
+			return nil, errors.New("is not a list of limits")
+		}
+	}
+	return limits, nil
 }
 
 func parseLevel(text string) (slog.Level, error) {

@@ -82,6 +82,7 @@ type Values struct {
 	SessionCacheBytes  Bytes
 	LimitAccount       Limit
 	LimitGlobal        Limit
+	LimitAddress       Limits
 	LogLevel           slog.Level
 	ServiceName        string
 
@@ -96,6 +97,9 @@ type Limit struct {
 	Count int
 	Per   time.Duration
 }
+
+// Limits are several of them that hold together; they are written as "20/1m,100/1h". No Limits are "off".
+type Limits []Limit
 
 // Source is where a value came from.
 type Source struct {
@@ -165,6 +169,8 @@ func (s Setting) Kind() string {
 		return "size"
 	case *Limit:
 		return "limit"
+	case *Limits:
+		return "limits"
 	case *slog.Level:
 		return "level"
 	default:

@@ -76,6 +76,8 @@ func rules() []Setting {
 			Help: "The memory for the mirror of sessions (SQLite)."},
 		{Name: "DELETION_DELAY", Default: "336h", Example: "168h", Users: engine, into: func(v *Values) any { return &v.DeletionDelay },
 			Help: "How long an account whose deletion was asked for can still be kept by the mailed link; 1h to 2160h."},
+		{Name: "LIMIT_ADDRESS", Default: "20/1m,100/1h", Example: "40/1m,400/1h", Users: servers, into: func(v *Values) any { return &v.LimitAddress },
+			Help: "The sign-ins, codes and resets an address may try in a time, one to three limits separated by commas; what was right does not count, sign-ups are a quarter; off is refused in production."},
 		{Name: "LIMIT_ACCOUNT", Default: "5/5m", Example: "5/5m", Users: servers, into: func(v *Values) any { return &v.LimitAccount },
 			Help: "The failed attempts an account may have in a time before it must wait; this form knows the default alone, and cannot be switched off."},
 		{Name: "LIMIT_GLOBAL", Example: "600/1m", Users: servers, into: func(v *Values) any { return &v.LimitGlobal },
