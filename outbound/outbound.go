@@ -1,0 +1,214 @@
+// Package outbound gives an HTTP client for addresses that somebody else chose: the target of a webhook, the issuer of
+// a sign-in, the picture of a profile. Such an address must not lead your server into your own network (SSRF).
+//
+//	client := outbound.Client(outbound.Options{})
+//	answer, err := client.Get(theirs) // errors.Is(err, outbound.ErrDenied): it leads to where nobody outside may point you
+//
+// # The rules
+//
+// What is judged is the address of the connection, after names are resolved and immediately before it is made. So a
+// name that resolves to one address now and to another a moment later (DNS rebinding) gains nothing, nor does an odd
+// spelling (decimal, octal, IPv4 in IPv6), nor a name of your own DNS. Only addresses that the registries of IANA
+// call globally reachable pass: no private, loopback, link-local, shared, documentation, multicast or reserved ones,
+// no metadata services, and none that a translator (NAT64, 6to4, Teredo) turns into one of those. Each request makes
+// a connection of its own, so each is judged.
+//
+// Besides: https alone, with a verified certificate. Redirects are not followed; the 3xx is the answer. Proxies named
+// in the environment are ignored, because they would make the connection in your place. A request takes 10 seconds at
+// most, its answer's body is cut off at 64 KiB with [ErrTooLarge], and is never decompressed.
+//
+// # What it does not do
+//
+// It does not ask which hosts you meant to talk to: give it a list of your own if you can. It does not stop a public
+// address that your network routes to the inside, and it does not keep a secret out of the request that you send.
+package outbound
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"syscall"
+	"time"
+)
+
+const (
+	defaultTimeout   = 10 * time.Second
+	defaultBodyBytes = 64 << 10
+	headBytes        = 16 << 10
+)
+
+var (
+	// ErrDenied says that the request would leave for an address that is not public.
+	ErrDenied = errors.New("the address is not a public one")
+	// ErrPlain says that the request would travel in the clear.
+	ErrPlain = errors.New("the address does not begin with https")
+	// ErrTooLarge says that the answer's body was cut off.
+	ErrTooLarge = errors.New("the answer is too large")
+)
+
+// Options adjust a client. The zero value is the safe one.
+type Options struct {
+	// InsecureNetworks are networks that may be reached though they are not public, such as that of a receiver of
+	// your own. Whoever chooses the address of a request can then reach everything in them. Addresses of link-local
+	// networks and of metadata services stay denied. Write IPv4 networks as IPv4.
+	InsecureNetworks []netip.Prefix
+
+	// InsecureHTTP lets requests travel in the clear: for tests and one's own machine.
+	InsecureHTTP bool
+
+	// Timeout is for a whole request, its answer's body included. Default: 10 seconds.
+	Timeout time.Duration
+
+	// BodyBytes is how much of an answer's body can be read. Default: 64 KiB.
+	BodyBytes int64
+
+	// RootCAs are who may vouch for a server. Default: those of the system.
+	RootCAs *x509.CertPool
+
+	// Resolver finds the addresses of a name. Default: that of the system.
+	Resolver *net.Resolver
+}
+
+// Client makes a client. It is safe for concurrent use and keeps no connection.
+func Client(o Options) *http.Client {
+	if o.Timeout <= 0 {
+		o.Timeout = defaultTimeout
+	}
+	if o.BodyBytes <= 0 {
+		o.BodyBytes = defaultBodyBytes
+	}
+	g := &guard{networks: slices.Clone(o.InsecureNetworks), plain: o.InsecureHTTP, bodyBytes: o.BodyBytes}
+	dialer := &net.Dialer{Timeout: o.Timeout, Resolver: o.Resolver, Control: g.control}
+	g.transport = &http.Transport{
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
+		TLSHandshakeTimeout:    o.Timeout,
+		ResponseHeaderTimeout:  o.Timeout,
+		MaxResponseHeaderBytes: headBytes,
+		DisableKeepAlives:      true,
+		DisableCompression:     true,
+	}
+	return &http.Client{
+		Transport:     g,
+		Timeout:       o.Timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// guard stands before every request and every connection.
+type guard struct {
+	transport *http.Transport
+	networks  []netip.Prefix
+	plain     bool
+	bodyBytes int64
+}
+
+// RoundTrip sends one request.
+func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Scheme != "https" && !(g.plain && r.URL.Scheme == "http") {
+		if r.Body != nil {
+			_ = r.Body.Close() // the contract of a RoundTripper
+		}
+		return nil, ErrPlain
+	}
+	answer, err := g.transport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	answer.Body = &bounded{body: answer.Body, left: g.bodyBytes}
+	return answer, nil
+}
+
+// control judges an address that names have been resolved to, before anything is sent to it.
+func (g *guard) control(network, address string, _ syscall.RawConn) error {
+	target, err := netip.ParseAddrPort(address)
+	if err != nil || network != "tcp4" && network != "tcp6" {
+		return fmt.Errorf("%w: %s", ErrDenied, network)
+	}
+	if !g.allows(target.Addr()) {
+		return fmt.Errorf("%w: %s", ErrDenied, target.Addr().Unmap())
+	}
+	return nil
+}
+
+func (g *guard) allows(address netip.Addr) bool {
+	if address.Zone() != "" {
+		return false
+	}
+	address = address.Unmap()
+	if Public(address) {
+		return true
+	}
+	return !contains(neverAllowed, address) && contains(g.networks, address)
+}
+
+// Public reports whether an address is one that anybody on the internet could mean: globally reachable unicast.
+func Public(address netip.Addr) bool {
+	if address.Zone() != "" {
+		return false
+	}
+	address = address.Unmap()
+	if address.Is4() {
+		return !contains(closed4, address)
+	}
+	return global6.Contains(address) && !contains(closed6, address)
+}
+
+func contains(networks []netip.Prefix, address netip.Addr) bool {
+	return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(address) })
+}
+
+// From the registries of special-purpose addresses (RFC 6890 and its updates). Of IPv6 only what IANA has given out for
+// global unicast is open at all, which leaves out loopback, mapped addresses, NAT64, unique local and link-local ones.
+var (
+	closed4 = []netip.Prefix{
+		netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("127.0.0.0/8"),
+		netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.0.0.0/24"), netip.MustParsePrefix("192.0.2.0/24"),
+		netip.MustParsePrefix("192.88.99.0/24"), netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("198.18.0.0/15"),
+		netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("224.0.0.0/3"),
+	}
+	global6 = netip.MustParsePrefix("2000::/3")
+	closed6 = []netip.Prefix{
+		netip.MustParsePrefix("2001::/23"), // Teredo, benchmarking, ORCHID
+		netip.MustParsePrefix("2001:db8::/32"),
+		netip.MustParsePrefix("2002::/16"), // 6to4, which carries an IPv4 address
+		netip.MustParsePrefix("3fff::/20"),
+	}
+	neverAllowed = []netip.Prefix{
+		netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fe80::/10"), // metadata services of most clouds
+		netip.MustParsePrefix("fd00:ec2::254/128"), netip.MustParsePrefix("100.100.100.200/32"), netip.MustParsePrefix("192.0.0.192/32"), // and of others
+	}
+)
+
+// bounded is a body that ends with an error where it becomes too long.
+type bounded struct {
+	body io.ReadCloser
+	left int64
+}
+
+// Read reads on, up to one byte more than is allowed.
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left < 0 {
+		return 0, ErrTooLarge
+	}
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.body.Read(p)
+	b.left -= int64(n)
+	if b.left < 0 {
+		return n - 1, ErrTooLarge
+	}
+	return n, err
+}
+
+// Close closes the connection with whatever is left.
+func (b *bounded) Close() error { return b.body.Close() }
+
+var _ http.RoundTripper = (*guard)(nil)
