@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ringwall/ringwall/internal/account"
+	"github.com/ringwall/ringwall/internal/alerts"
 	"github.com/ringwall/ringwall/internal/api"
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/ceiling"
@@ -17,6 +18,8 @@ import (
 	"github.com/ringwall/ringwall/internal/sessions"
 	"github.com/ringwall/ringwall/internal/sqlstore"
 	"github.com/ringwall/ringwall/internal/web"
+	"github.com/ringwall/ringwall/internal/webhook"
+	"github.com/ringwall/ringwall/outbound"
 	"github.com/ringwall/ringwall/password"
 )
 
@@ -52,6 +55,10 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 	if err != nil {
 		return err
 	}
+	hooks, err := rw.buildAlerts()
+	if err != nil {
+		return err
+	}
 	rw.accounts = account.New(account.Config{
 		Store: rw.store, Keys: rw.keys, Hasher: hasher, Policy: password.Policy{MinLength: o.PasswordMinLength}, Engine: rw.sessions,
 		Refusals: refusals, Attempts: attempts, Addresses: addresses, Ceiling: rw.ceiling, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
@@ -60,7 +67,7 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 	if err := rw.buildHandler(refusals); err != nil {
 		return err
 	}
-	rw.start(mail.NewWorker(rw.store, sender, mail.WorkerOptions{Now: o.Now, Log: o.Log}), audit.NewSealer(rw.store, rw.keys, audit.SealerOptions{Now: o.Now, Log: o.Log}), refusals)
+	rw.start(mail.NewWorker(rw.store, sender, mail.WorkerOptions{Now: o.Now, Log: o.Log}), audit.NewSealer(rw.store, rw.keys, audit.SealerOptions{Now: o.Now, Log: o.Log}), refusals, rw.alerts, hooks)
 	return nil
 }
 
@@ -74,6 +81,29 @@ func (rw *Ringwall) newCeiling(hasher *password.Hasher) *ceiling.Ceiling {
 	return ceiling.New(ceiling.Options{
 		Store: rw.store, Challenger: challenger, Limit: int64(o.LimitGlobal), Capacity: hasher.PerMinute, Now: o.Now, Log: o.Log,
 	})
+}
+
+// alertTarget names the receiver of alerts among the targets of webhooks.
+const alertTarget = "alerts"
+
+// buildAlerts makes what tells. Without a receiver the worker of webhooks has nothing to do.
+func (rw *Ringwall) buildAlerts() (*webhook.Worker, error) {
+	o := rw.opt
+	options := alerts.Options{
+		By: identity.NewSystem("alerts"), Mail: o.AlertMail, Lang: o.AlertLanguage, Origin: o.Origins[0], Service: o.ServiceName, Now: o.Now, Log: o.Log,
+	}
+	targets := map[string]webhook.Target{}
+	if !o.AlertWebhook.IsZero() {
+		sign, err := webhook.ParseSecret(o.AlertWebhookSecret)
+		if err != nil {
+			return nil, err
+		}
+		options.Webhook, targets[alertTarget] = alertTarget, webhook.Target{URL: o.AlertWebhook, Secret: sign}
+	}
+	rw.alerts = alerts.New(rw.store, options)
+	return webhook.NewWorker(rw.store, targets, webhook.WorkerOptions{
+		Client: outbound.Client(outbound.Options{InsecureNetworks: o.InsecureWebhookNetworks, InsecureHTTP: o.Development}), Now: o.Now, Log: o.Log,
+	}), nil
 }
 
 func (rw *Ringwall) sender() (mail.Sender, error) {
@@ -132,6 +162,7 @@ func (rw *Ringwall) operations() []web.Operation {
 func (rw *Ringwall) recordServing() {
 	rw.serving.Do(func() {
 		rw.served.Store(true)
+		close(rw.begun)
 		rw.record(context.Background(), audit.SysStartup)
 	})
 }
@@ -151,13 +182,14 @@ func (rw *Ringwall) record(ctx context.Context, event audit.Name) {
 
 type runner interface{ Run(context.Context) }
 
-// start begins the workers. Refusals end before the sealer, so that their last rows are sealed too.
-func (rw *Ringwall) start(mails *mail.Worker, sealer *audit.Sealer, refusals *audit.Refusals) {
+// start begins the workers. Refusals and alerts end before the sealer, so that their last rows are sealed too.
+func (rw *Ringwall) start(mails *mail.Worker, sealer *audit.Sealer, refusals *audit.Refusals, bell *alerts.Alerts, hooks *webhook.Worker) {
 	rw.store.OnCommit(mails.Wake, sealer.Wake)
+	rw.store.OnWebhook(hooks.Wake)
 	ctx, stop := context.WithCancel(context.Background())
 	sealing, stopSealing := context.WithCancel(context.Background())
 	rw.stop = stop
-	for _, worker := range []runner{mails, rw.sessions, refusals, rw.ceiling, purger{rw}} {
+	for _, worker := range []runner{mails, rw.sessions, refusals, rw.ceiling, whenServing{rw, bell}, whenServing{rw, hooks}, purger{rw}} {
 		rw.workers.Go(func() { worker.Run(ctx) })
 	}
 	var sealed = make(chan struct{})
@@ -172,6 +204,22 @@ func (rw *Ringwall) start(mails *mail.Worker, sealer *audit.Sealer, refusals *au
 	// Mails and rows of an earlier run may be waiting.
 	mails.Wake()
 	sealer.Wake()
+}
+
+// whenServing waits with a worker until this process serves. A command of an operator may know nobody to tell, and must not
+// close an alert or give up a webhook in the place of a server that does.
+type whenServing struct {
+	rw *Ringwall
+	runner
+}
+
+// Run waits, and runs the worker until ctx ends.
+func (w whenServing) Run(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-w.rw.begun:
+		w.runner.Run(ctx)
+	}
 }
 
 // purger deletes what has expired.

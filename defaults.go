@@ -15,10 +15,12 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/ringwall/ringwall/input"
 	"github.com/ringwall/ringwall/internal/account"
 	"github.com/ringwall/ringwall/internal/limits"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sessions"
+	"github.com/ringwall/ringwall/internal/webhook"
 	"github.com/ringwall/ringwall/password"
 )
 
@@ -61,6 +63,7 @@ func (o Options) Check() error {
 func (o Options) settle() (Options, error) {
 	o.Origins = slices.Clone(o.Origins)
 	o.TrustedProxies = slices.Clone(o.TrustedProxies)
+	o.InsecureWebhookNetworks = slices.Clone(o.InsecureWebhookNetworks)
 	setDefault(&o.Prefix, "/auth")
 	if o.Now == nil {
 		o.Now = time.Now
@@ -88,7 +91,7 @@ func (o Options) settle() (Options, error) {
 		o.LimitAddress = limits.Default()
 	}
 
-	faults := []error{o.checkOrigins(), o.checkPrefix(), o.checkName(), o.checkSessions(), o.checkMail(), o.checkProxies(), o.checkLimits(), o.checkDatabase(), o.Argon2id.Check()}
+	faults := []error{o.checkOrigins(), o.checkPrefix(), o.checkName(), o.checkSessions(), o.checkMail(), o.checkProxies(), o.checkLimits(), o.checkDatabase(), o.checkAlerts(), o.Argon2id.Check()}
 	if o.PasswordMinLength != 0 && (o.PasswordMinLength < 15 || o.PasswordMinLength > 128) {
 		faults = append(faults, errors.New("PasswordMinLength must be 15 to 128: shorter passwords are weak without a second factor"))
 	}
@@ -208,6 +211,34 @@ func (o Options) checkLimits() error {
 		return errors.New("LimitAddress has one to three windows, each of 1 or more in whole seconds up to 31 days, no two of the same time")
 	}
 	return nil
+}
+
+// checkAlerts keeps alerts from going nowhere, or where others read them.
+func (o Options) checkAlerts() error {
+	var faults []error
+	if o.AlertMail != "" {
+		if _, err := input.ParseEmail(o.AlertMail); err != nil {
+			faults = append(faults, errors.New("AlertMail is not one mail address: write it as ops@example.org"))
+		}
+	}
+	if o.AlertLanguage != "" && o.AlertLanguage != "en" && o.AlertLanguage != "de" {
+		faults = append(faults, errors.New(`AlertLanguage must be "en" or "de"`))
+	}
+	if o.AlertWebhook.IsZero() != o.AlertWebhookSecret.IsZero() {
+		faults = append(faults, errors.New("AlertWebhook and AlertWebhookSecret belong together: the receiver knows by the signature who sent it; make a secret with echo whsec_$(openssl rand -base64 32)"))
+	}
+	if !o.AlertWebhook.IsZero() {
+		u, err := url.Parse(o.AlertWebhook.Reveal())
+		if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && o.Development) {
+			faults = append(faults, errors.New("AlertWebhook must be an https address without user and password, such as https://alerts.example.org/ringwall: alerts would travel in the clear"))
+		}
+	}
+	if !o.AlertWebhookSecret.IsZero() {
+		if _, err := webhook.ParseSecret(o.AlertWebhookSecret); err != nil {
+			faults = append(faults, fmt.Errorf("AlertWebhookSecret cannot be used: %w", err))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // checkDatabase keeps passwords and personal data off a network in the clear.

@@ -44,6 +44,9 @@ var commands = map[string]command{
 	"session.revoke": operation((*Ringwall).revokeSessions),
 	"audit.tail":     operation((*Ringwall).tailAudit),
 	"audit.verify":   operation((*Ringwall).verifyAudit),
+	"alert.list":     operation((*Ringwall).listAlerts),
+	"webhook.list":   operation((*Ringwall).listWebhooks),
+	"webhook.replay": operation((*Ringwall).replayWebhook),
 
 	"user.demand-reset": operation((*Ringwall).demandReset),
 	"user.delete":       operation((*Ringwall).deleteUser),

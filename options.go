@@ -111,6 +111,22 @@ type Options struct {
 	// NoLimitAddress lets every address try without end. Only in development.
 	NoLimitAddress bool
 
+	// AlertMail is who gets a mail when an alert opens and when it closes. Default: nobody.
+	AlertMail string
+
+	// AlertLanguage is the language of these mails, "en" or "de". Default: "en".
+	AlertLanguage string
+
+	// AlertWebhook is the https address that is told when an alert opens and closes, in the form of Standard Webhooks. Default: none.
+	AlertWebhook Secret
+
+	// AlertWebhookSecret signs what is sent to AlertWebhook: "whsec_" and the base64 of 24 to 64 random bytes. Required with it.
+	AlertWebhookSecret Secret
+
+	// InsecureWebhookNetworks are networks in which AlertWebhook may lie though they are not public, such as that of a
+	// receiver of your own. Whoever can choose the address then reaches everything in them. Default: none.
+	InsecureWebhookNetworks []netip.Prefix
+
 	// Development shows mails on a page instead of sending them, admits http origins on loopback and sends no HSTS.
 	Development bool
 

@@ -14,7 +14,7 @@
 //
 // In a handler behind Protect, [github.com/ringwall/ringwall/session.From] says who is signed in.
 //
-// New starts workers (mail, audit sealing, last-seen times, clearing up) and nothing else: it touches no signals, no
+// New starts workers (mail, webhooks, alerts, audit sealing, last-seen times, clearing up) and nothing else: it touches no signals, no
 // logging defaults and no GOMAXPROCS. Close ends them and waits. All tables are called ringwall_….
 //
 // It does not decide what your users may do with your data, and it does not serve TLS: that is your server's matter.
@@ -29,6 +29,7 @@ import (
 	"sync/atomic"
 
 	"github.com/ringwall/ringwall/internal/account"
+	"github.com/ringwall/ringwall/internal/alerts"
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/ceiling"
 	"github.com/ringwall/ringwall/internal/chain"
@@ -49,6 +50,7 @@ type Ringwall struct {
 	ceiling  *ceiling.Ceiling
 	chain    *chain.Chain
 	builder  *audit.Builder
+	alerts   *alerts.Alerts
 	table    *chain.Table
 	routes   []chain.Route
 
@@ -56,6 +58,7 @@ type Ringwall struct {
 	workers sync.WaitGroup
 	serving sync.Once
 	served  atomic.Bool
+	begun   chan struct{} // closed when it serves
 	closing sync.Once
 	closed  error
 	last    func() // ends the sealer, after everything that writes events
@@ -81,7 +84,7 @@ func New(ctx context.Context, options Options) (*Ringwall, error) {
 	if err != nil {
 		return nil, err
 	}
-	rw := &Ringwall{opt: o, store: store}
+	rw := &Ringwall{opt: o, store: store, begun: make(chan struct{})}
 	if err := rw.build(ctx, master); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}

@@ -17,6 +17,8 @@ type commands struct {
 	User    userCommands    `cmd:"" help:"Look after people."`
 	Session sessionCommands `cmd:"" help:"Look after sessions."`
 	Audit   auditCommands   `cmd:"" help:"Read and check the audit log."`
+	Alert   alertCommands   `cmd:"" help:"See what goes on."`
+	Webhook webhookCommands `cmd:"" help:"Look after webhooks that were given up."`
 	Version versionCommand  `cmd:"" help:"Print the version."`
 }
 
@@ -25,7 +27,7 @@ func newCommands() *commands {
 	c.Dev.settingFlags = newSettingFlags(settings.Dev)
 	c.Serve.settingFlags = newSettingFlags(settings.Serve)
 	c.Migrate.settingFlags = newSettingFlags(settings.Migrate)
-	for _, flags := range []*settingFlags{&c.User.settingFlags, &c.Session.settingFlags, &c.Audit.settingFlags} {
+	for _, flags := range []*settingFlags{&c.User.settingFlags, &c.Session.settingFlags, &c.Audit.settingFlags, &c.Alert.settingFlags, &c.Webhook.settingFlags} {
 		*flags = newSettingFlags(settings.Operate)
 	}
 	return c

@@ -5,6 +5,7 @@
 //	ringwall migrate up|status|dry-run  bring the tables of a PostgreSQL database up to date, as their owner
 //	ringwall user …, session …          look after people and their sessions
 //	ringwall audit tail|verify          read and check the audit log
+//	ringwall alert list, webhook …      see what goes on; send webhooks again that were given up
 //	ringwall version
 //
 // Each command has --help with an example. Settings come from flags and RINGWALL_ variables; see docs/settings.md.

@@ -67,7 +67,13 @@ func optionsOf(v *settings.Values, logger *slog.Logger) ringwall.Options {
 		TrustedProxies:     v.TrustedProxies,
 		TrustedProxyHeader: v.TrustedProxyHeader,
 		NoLimitAddress:     v.LimitAddress == nil,
+		AlertMail:          v.AlertMail,
+		AlertLanguage:      v.AlertLanguage,
+		AlertWebhook:       v.AlertWebhook,
+		AlertWebhookSecret: v.AlertWebhookSecret,
 		Log:                logger,
+
+		InsecureWebhookNetworks: v.InsecureWebhook,
 	}
 	for _, limit := range v.LimitAddress {
 		o.LimitAddress = append(o.LimitAddress, ratelimit.Window{Quota: limit.Count, Per: limit.Per})

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/mail"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -18,6 +19,7 @@ import (
 	mailer "github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/settings"
+	"github.com/ringwall/ringwall/internal/webhook"
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
@@ -26,7 +28,7 @@ func dangers(v *settings.Values) settings.Faults {
 	var all settings.Faults
 	for _, check := range []func(*checker){
 		(*checker).origins, (*checker).prefix, (*checker).environment, (*checker).listeners, (*checker).transport, (*checker).proxies, (*checker).certificate,
-		(*checker).folder, (*checker).masterKey, (*checker).database, (*checker).mail, (*checker).rules, (*checker).floods, (*checker).logLevel,
+		(*checker).folder, (*checker).masterKey, (*checker).database, (*checker).mail, (*checker).alerts, (*checker).rules, (*checker).floods, (*checker).logLevel,
 	} {
 		c := &checker{Values: v}
 		check(c)
@@ -203,6 +205,30 @@ func (c *checker) mail() {
 		c.fault("MAIL_FROM", "is not set. Write the sender of mails as Example <login@example.org>.")
 	} else if _, err := mail.ParseAddress(c.MailFrom); err != nil {
 		c.fault("MAIL_FROM", "is not one mail address. Write it as Example <login@example.org>.")
+	}
+}
+
+func (c *checker) alerts() {
+	if c.AlertMail != "" {
+		if _, err := input.ParseEmail(c.AlertMail); err != nil {
+			c.fault("ALERT_MAIL", "is not one mail address. Write it as ops@example.org.")
+		}
+	}
+	if c.AlertLanguage != "en" && c.AlertLanguage != "de" {
+		c.fault("ALERT_LANGUAGE", "is neither en nor de. Write one of them.")
+	}
+	address, key := !c.AlertWebhook.IsZero(), !c.AlertWebhookSecret.IsZero()
+	switch {
+	case address && !key:
+		c.fault("ALERT_WEBHOOK_SECRET", "is not set, but RINGWALL_ALERT_WEBHOOK is: the receiver could not know who sent it. Make one with: echo whsec_$(openssl rand -base64 32)")
+	case key && !address:
+		c.fault("ALERT_WEBHOOK", "is not set, but RINGWALL_ALERT_WEBHOOK_SECRET is. Set it to the https address of the receiver.")
+	}
+	if u, err := url.Parse(c.AlertWebhook.Reveal()); address && (err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil) {
+		c.fault("ALERT_WEBHOOK", "is no https address without user and password: alerts would be readable on the way. Write it as https://alerts.example.org/ringwall.")
+	}
+	if _, err := webhook.ParseSecret(c.AlertWebhookSecret); key && err != nil {
+		c.fault("ALERT_WEBHOOK_SECRET", "cannot be used: "+err.Error()+".")
 	}
 }
 

@@ -38,6 +38,8 @@ const (
 	SignupRequested       Name = "sensitive_create" // a pending sign-up
 	ResetRequested        Name = "sensitive_read"   // a mailed reset link
 	CryptDecryptFail      Name = "crypt_decrypt_fail"
+	AlertOpened           Name = "alert_opened" // the vocabulary has no word for what was recognised
+	AlertClosed           Name = "alert_closed"
 )
 
 // Event is what happened, without who and from where: the [identity.Actor] of the change tells that.

@@ -66,6 +66,8 @@ var vocabulary = [...]Entry{
 	{SignupRequested, Warn, "A sign-up waits for its address to be confirmed.", false},
 	{ResetRequested, Warn, "A link to reset a password was asked for.", false},
 	{CryptDecryptFail, Warn, "Something sealed did not open: it was changed or belongs elsewhere.", false},
+	{AlertOpened, Critical, "Something was recognised that operators must know, and they were told.", false},
+	{AlertClosed, Warn, "What the operators were told of is over.", false},
 }
 
 func entry(name Name) (Entry, bool) {

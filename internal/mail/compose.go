@@ -90,6 +90,8 @@ func (c *composer) write(kind Kind) bool {
 		l.Intro = []string{c.say("created.intro")}
 	case ApproveAddress, ConfirmAddress, AddressTaken, AddressChanged, AddressLeft:
 		c.address(kind)
+	case AlertOpened, AlertClosed:
+		c.alert(kind)
 	default:
 		return c.writeSafety(kind)
 	}
@@ -199,11 +201,54 @@ func (c *composer) frame(kind Kind) {
 	if !d.When.IsZero() {
 		l.Details = append(l.Details, detail{c.say("details.when"), c.words.at(d.When)})
 	}
+	if kind == AlertOpened || kind == AlertClosed {
+		c.frameAlert(kind)
+		return
+	}
 	if address := oneLine(d.Address, 60); address != "" {
 		l.Details = append(l.Details, detail{c.say("details.address"), address})
 	}
 	if device := fromStranger(d.Device); device != "" {
 		l.Details = append(l.Details, detail{c.say("details.device"), device})
+	}
+	l.Footer = c.say("footer")
+	l.Origin = oneLine(d.Origin, 200)
+}
+
+// alert says what goes on, and where.
+func (c *composer) alert(kind Kind) {
+	l := &c.letter
+	what := oneLine(c.data.What, 300)
+	switch c.data.Kind {
+	case "ceiling":
+		what = c.say("alert.ceiling")
+	case "one-address":
+		what = c.say("alert.one_address")
+	case "spraying":
+		what = c.say("alert.spraying")
+	case "stuffing":
+		what = c.say("alert.stuffing")
+	case "session-guessing":
+		what = c.say("alert.session_guessing")
+	}
+	l.Subject, l.NotYou = c.say("alert.subject"), c.say("alert.why")
+	l.Intro = []string{what}
+	if kind == AlertClosed {
+		l.Subject, l.NotYou = c.say("alert.subject.closed"), c.say("alert.why.closed")
+		l.Intro = append(l.Intro, c.say("alert.closed", "{time}", c.words.at(c.data.Until)))
+	}
+	for _, place := range c.data.Where {
+		l.List = append(l.List, oneLine(place, 60))
+	}
+}
+
+// frameAlert adds what the operators need to act.
+func (c *composer) frameAlert(kind Kind) {
+	l, d := &c.letter, c.data
+	l.DetailsTitle = c.say("alert.details")
+	l.Details = append(l.Details, detail{c.say("alert.count"), strconv.FormatInt(d.Count, 10)})
+	if command := oneLine(d.Command, 200); command != "" && kind == AlertOpened {
+		l.Details = append(l.Details, detail{c.say("alert.command"), command})
 	}
 	l.Footer = c.say("footer")
 	l.Origin = oneLine(d.Origin, 200)

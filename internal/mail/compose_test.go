@@ -78,6 +78,33 @@ func variants() []variant {
 		{"reset-demanded", mail.ResetDemanded, edit(token("/auth/reset-password"))},
 		{"deletion-pending", mail.DeletionPending, edit(func(d *mail.Data) { token("/auth/keep-account")(d); d.Until = d.LinkExpires })},
 		{"account-deleted", mail.AccountDeleted, edit(func(d *mail.Data) { token("/auth/none")(d); d.Address, d.Device = "", "" })},
+		{"alert-opened", mail.AlertOpened, edit(alert)},
+		{"alert-closed", mail.AlertClosed, edit(func(d *mail.Data) { alert(d); d.Kind, d.Until = "made-up", d.When.Add(time.Hour) })},
+	}
+}
+
+// alert makes data of what operators are told.
+func alert(d *mail.Data) {
+	*d = mail.Data{
+		To: d.To, Origin: d.Origin, Service: d.Service, When: d.When, Kind: "spraying", What: "Something odd goes on.", Count: 1234,
+		Where: []string{"203.0.113.0/24", "2001:db8:1:2::/64", "…"}, Command: "ringwall limits block 203.0.113.0/24 --for 1h --reason spraying",
+	}
+}
+
+// Each kind of alert has words of its own, in each language, and one without is told in those of whoever raised it.
+func TestAlertsHaveWords(t *testing.T) {
+	for _, lang := range []string{"en", "de"} {
+		seen := map[string]bool{}
+		for _, kind := range []string{"ceiling", "one-address", "spraying", "stuffing", "session-guessing", "made-up"} {
+			d := full()
+			alert(&d)
+			d.Kind = kind
+			m := mail.Compose(mail.AlertOpened, lang, d)
+			if seen[m.Text] || !strings.Contains(m.Text, d.Command) || strings.Contains(m.Text, d.What) != (kind == "made-up") {
+				t.Errorf("%s in %s:\n%s", kind, lang, m.Text)
+			}
+			seen[m.Text] = true
+		}
 	}
 }
 

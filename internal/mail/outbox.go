@@ -73,6 +73,8 @@ const (
 	ResetDemanded          // the password opens nothing until another is chosen; Link leads there
 	DeletionPending        // the account will be deleted; Until says when; Link keeps it
 	AccountDeleted         // the last mail
+	AlertOpened            // to operators: an attack was recognised; Kind, What, Where, Count and Command tell it
+	AlertClosed            // to operators: it is over, since Until
 )
 
 // Data is what a mail says. A zero field leaves its line out.
@@ -93,4 +95,10 @@ type Data struct {
 	CodeExpires time.Time // until when Code works
 	Until       time.Time // until when the account is locked; zero: until somebody unlocks it
 	Ended       []string  // the devices that were signed out
+
+	Kind    string   // of an alert, such as "spraying"
+	What    string   // a sentence about an alert of a kind that has no words here
+	Where   []string // its networks
+	Count   int64    // how much of it there was
+	Command string   // what helps
 }

@@ -85,6 +85,11 @@ type Values struct {
 	LimitAddress       Limits
 	LogLevel           slog.Level
 	ServiceName        string
+	AlertMail          string
+	AlertLanguage      string
+	AlertWebhook       secret.Text
+	AlertWebhookSecret secret.Text
+	InsecureWebhook    []netip.Prefix
 
 	sources map[string]Source
 }

@@ -1,5 +1,7 @@
 package settings
 
+import "slices"
+
 const (
 	servers  = Dev | Serve
 	engine   = Dev | Serve | Operate
@@ -9,7 +11,7 @@ const (
 
 // Table is the declaration of every setting, in the order of docs/settings.md.
 func Table() []Setting {
-	return append(append(reach(), storage()...), rules()...)
+	return slices.Concat(reach(), storage(), rules(), alerts())
 }
 
 // reach is how people and proxies reach the server.
@@ -84,5 +86,22 @@ func rules() []Setting {
 			Help: "The attempts a minute that may reach the hashing of passwords, on all nodes together; without it ten times the median of a week, and at least half of what can be hashed; off in dev alone."},
 		{Name: "LOG_LEVEL", Default: "info", Example: "warn", Users: servers, into: func(v *Values) any { return &v.LogLevel },
 			Help: "The least level to log: debug, info, warn or error; debug is refused in production."},
+	}
+}
+
+// alerts are who is told of what goes on.
+func alerts() []Setting {
+	return []Setting{
+		{Name: "ALERT_MAIL", Example: "ops@example.org", Users: servers, into: func(v *Values) any { return &v.AlertMail },
+			Help: "Who gets a mail when an alert opens and when it closes."},
+		{Name: "ALERT_LANGUAGE", Default: "en", Example: "de", Users: servers, into: func(v *Values) any { return &v.AlertLanguage },
+			Help: "The language of these mails: en or de."},
+		{Name: "ALERT_WEBHOOK", Example: "https://alerts.example.org/ringwall", Secrecy: Hidden, Users: servers, into: func(v *Values) any { return &v.AlertWebhook },
+			Help: "The https address that is told when an alert opens and closes, in the form of Standard Webhooks."},
+		// #nosec G101 -- an example
+		{Name: "ALERT_WEBHOOK_SECRET", Example: "whsec_ and the base64 of 32 random bytes", Secrecy: Hidden, Users: servers, into: func(v *Values) any { return &v.AlertWebhookSecret },
+			Help: "The secret that signs what is sent to ALERT_WEBHOOK."},
+		{Name: "INSECURE_WEBHOOK_NETWORKS", Example: "10.0.7.0/24", Users: servers, into: func(v *Values) any { return &v.InsecureWebhook },
+			Help: "The networks in which ALERT_WEBHOOK may lie though they are not public, separated by commas; whoever sets that address reaches everything in them."},
 	}
 }

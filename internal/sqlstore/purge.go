@@ -11,6 +11,9 @@ const (
 	purgeBatch = 500
 	// Last-seen times are stored up to a minute late: a session that seems to have timed out may have been used since.
 	purgeGrace = 2 * time.Minute
+	// What an operator may want to look at, or to send again, though it is over.
+	keepAlerts   = 90 * 24 * time.Hour
+	keepWebhooks = 30 * 24 * time.Hour
 )
 
 var (
@@ -38,6 +41,12 @@ var (
 	purgeCeiling = sqlsafe.New(`
 		DELETE FROM ringwall_ceiling
 		WHERE minute IN (SELECT minute FROM ringwall_ceiling WHERE minute < CAST($1 AS BIGINT) / 60000000 - 10080 LIMIT 500)`)
+	purgeAlerts = sqlsafe.New(`
+		DELETE FROM ringwall_alerts
+		WHERE id IN (SELECT id FROM ringwall_alerts WHERE closed_micros > 0 AND closed_micros <= $1 LIMIT 500)`)
+	purgeWebhooks = sqlsafe.New(`
+		DELETE FROM ringwall_webhooks
+		WHERE id IN (SELECT id FROM ringwall_webhooks WHERE dead_micros > 0 AND dead_micros <= $1 LIMIT 500)`)
 	endedSessions = sqlsafe.New(`
 		SELECT id FROM ringwall_sessions
 		WHERE expires_micros <= $1 OR last_seen_micros + idle_micros <= $1
@@ -48,16 +57,23 @@ var (
 		RETURNING token_hash`)
 )
 
-// Purge deletes what has expired: sign-ups, resets, devices, attempt counters, used challenges, links, changes of address, the minutes of the ceiling after a week, and
-// sessions that timed out two minutes ago. It works in
-// batches, so that others have their turn between them, and returns how many rows went.
+// Purge deletes what has expired: sign-ups, resets, links, changes of address, devices, attempt counters, used challenges, and sessions that timed out two minutes ago; alerts
+// closed ninety days ago, the minutes of the ceiling after a week, and webhooks given up thirty days ago. It works in batches, so that others have their turn
+// between them, and returns how many rows went.
 func (s *Store) Purge(ctx context.Context, nowMicros int64) (int, error) {
 	total := 0
-	for _, q := range []sqlsafe.Statement{purgeSignups, purgeResets, purgeEmailChanges, purgeLinks, purgeDevices, purgeAttempts, purgePuzzles, purgeCeiling} {
+	for _, expired := range []struct {
+		rows  sqlsafe.Statement
+		until int64
+	}{
+		{purgeSignups, nowMicros}, {purgeResets, nowMicros}, {purgeEmailChanges, nowMicros}, {purgeLinks, nowMicros}, {purgeDevices, nowMicros}, {purgeAttempts, nowMicros},
+		{purgePuzzles, nowMicros}, {purgeCeiling, nowMicros},
+		{purgeAlerts, nowMicros - keepAlerts.Microseconds()}, {purgeWebhooks, nowMicros - keepWebhooks.Microseconds()},
+	} {
 		for {
 			gone := 0
 			err := s.write(ctx, func(ctx context.Context, t *turn) error {
-				n, err := t.exec(ctx, q.With(nowMicros))
+				n, err := t.exec(ctx, expired.rows.With(expired.until))
 				gone = int(n)
 				return err
 			})

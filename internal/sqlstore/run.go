@@ -94,6 +94,7 @@ type effects struct {
 	users        []identity.ID
 	all          bool
 	mail, events bool
+	webhook      bool
 }
 
 func (t *turn) exec(ctx context.Context, q sqlsafe.Query) (int64, error) {

@@ -44,12 +44,14 @@ import (
 	"time"
 
 	"github.com/ringwall/ringwall/internal/account"
+	"github.com/ringwall/ringwall/internal/alerts"
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/ceiling"
 	"github.com/ringwall/ringwall/internal/challenge"
 	"github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sessions"
+	"github.com/ringwall/ringwall/internal/webhook"
 	"github.com/ringwall/ringwall/sqlsafe"
 )
 
@@ -70,6 +72,7 @@ type Store struct {
 	keys     atomic.Pointer[keys]
 	receive  atomic.Pointer[func(sessions.Invalidation)]
 	onCommit atomic.Pointer[hooks]
+	onHook   atomic.Pointer[func()] // a webhook was queued
 }
 
 type keys struct {
@@ -95,6 +98,9 @@ var (
 	_ challenge.SpentStore  = (*Store)(nil)
 	_ secret.KeyStore       = (*Store)(nil)
 	_ mail.OutboxStore      = (*Store)(nil)
+	_ webhook.OutboxStore   = (*Store)(nil)
+	_ alerts.Store          = (*Store)(nil)
+	_ alerts.Tx             = (*change)(nil)
 	_ audit.SealStore       = (*Store)(nil)
 	_ audit.RefusalStore    = (*Store)(nil)
 	_ audit.PersonKeys      = (*change)(nil)
@@ -162,6 +168,9 @@ func (s *Store) OnCommit(mails, events func()) {
 	s.onCommit.Store(&hooks{mail: mails, events: events})
 }
 
+// OnWebhook sets what is called after each commit that queued a webhook. It may not block.
+func (s *Store) OnWebhook(queued func()) { s.onHook.Store(&queued) }
+
 // OnInvalidate registers the one receiver of invalidations; see [sessions.Store].
 func (s *Store) OnInvalidate(receive func(sessions.Invalidation)) (exact bool) {
 	s.receive.Store(&receive)
@@ -188,6 +197,9 @@ func (s *Store) Close() error {
 func (s *Store) announce(e effects) {
 	if receive := s.receive.Load(); receive != nil && (e.all || len(e.hashes)+len(e.users) > 0) {
 		(*receive)(sessions.Invalidation{Sessions: e.hashes, Users: e.users, All: e.all})
+	}
+	if queued := s.onHook.Load(); queued != nil && e.webhook {
+		(*queued)()
 	}
 	hooks := s.onCommit.Load()
 	if hooks == nil {
