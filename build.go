@@ -17,6 +17,7 @@ import (
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sessions"
 	"github.com/ringwall/ringwall/internal/sqlstore"
+	"github.com/ringwall/ringwall/internal/watch"
 	"github.com/ringwall/ringwall/internal/web"
 	"github.com/ringwall/ringwall/internal/webhook"
 	"github.com/ringwall/ringwall/outbound"
@@ -49,7 +50,6 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 	if err != nil {
 		return err
 	}
-	rw.ceiling = rw.newCeiling(hasher)
 	refusals := audit.NewRefusals(rw.store, audit.RefusalsOptions{Now: o.Now, Log: o.Log})
 	addresses, err := limits.NewAddresses(limits.Options{Windows: o.LimitAddress, TellProxy: !o.Development && o.TrustedProxyHeader == "", Now: o.Now, Log: o.Log})
 	if err != nil {
@@ -59,9 +59,10 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 	if err != nil {
 		return err
 	}
+	rw.ceiling = rw.newCeiling(hasher)
 	rw.accounts = account.New(account.Config{
 		Store: rw.store, Keys: rw.keys, Hasher: hasher, Policy: password.Policy{MinLength: o.PasswordMinLength}, Engine: rw.sessions,
-		Refusals: refusals, Attempts: attempts, Addresses: addresses, Ceiling: rw.ceiling, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
+		Refusals: refusals, Attempts: attempts, Addresses: addresses, Ceiling: rw.ceiling, Watch: rw.watch, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
 		DeletionDelay: o.DeletionDelay,
 	})
 	if err := rw.buildHandler(refusals); err != nil {
@@ -79,14 +80,14 @@ func (rw *Ringwall) newCeiling(hasher *password.Hasher) *ceiling.Ceiling {
 		challenger = challenge.NewWork(challenge.WorkOptions{Keys: rw.keys, Store: rw.store, Now: o.Now})
 	}
 	return ceiling.New(ceiling.Options{
-		Store: rw.store, Challenger: challenger, Limit: int64(o.LimitGlobal), Capacity: hasher.PerMinute, Now: o.Now, Log: o.Log,
+		Store: rw.store, Challenger: challenger, Limit: int64(o.LimitGlobal), Capacity: hasher.PerMinute, Alerts: rw.alerts, Now: o.Now, Log: o.Log,
 	})
 }
 
 // alertTarget names the receiver of alerts among the targets of webhooks.
 const alertTarget = "alerts"
 
-// buildAlerts makes what tells. Without a receiver the worker of webhooks has nothing to do.
+// buildAlerts makes what recognises and what tells. Without a receiver the worker of webhooks has nothing to do.
 func (rw *Ringwall) buildAlerts() (*webhook.Worker, error) {
 	o := rw.opt
 	options := alerts.Options{
@@ -101,6 +102,7 @@ func (rw *Ringwall) buildAlerts() (*webhook.Worker, error) {
 		options.Webhook, targets[alertTarget] = alertTarget, webhook.Target{URL: o.AlertWebhook, Secret: sign}
 	}
 	rw.alerts = alerts.New(rw.store, options)
+	rw.watch = watch.New(rw.alerts, watch.Options{Now: o.Now})
 	return webhook.NewWorker(rw.store, targets, webhook.WorkerOptions{
 		Client: outbound.Client(outbound.Options{InsecureNetworks: o.InsecureWebhookNetworks, InsecureHTTP: o.Development}), Now: o.Now, Log: o.Log,
 	}), nil
@@ -120,7 +122,7 @@ func (rw *Ringwall) sender() (mail.Sender, error) {
 func (rw *Ringwall) buildHandler(refusals *audit.Refusals) (err error) {
 	o := rw.opt
 	rw.chain, err = chain.New(chain.Config{
-		Sessions: rw.sessions, Keys: rw.keys, Refusals: refusals, Origins: o.Origins, Prefix: o.Prefix,
+		Sessions: rw.sessions, Keys: rw.keys, Refusals: refusals, Watch: rw.watch, Origins: o.Origins, Prefix: o.Prefix,
 		TrustedProxies: o.TrustedProxies, ProxyHeader: o.TrustedProxyHeader, Development: o.Development, Now: o.Now, Log: o.Log,
 	})
 	if err != nil {

@@ -36,6 +36,7 @@ import (
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sessions"
 	"github.com/ringwall/ringwall/internal/sqlstore"
+	"github.com/ringwall/ringwall/internal/watch"
 	"github.com/ringwall/ringwall/password"
 )
 
@@ -51,6 +52,7 @@ type Ringwall struct {
 	chain    *chain.Chain
 	builder  *audit.Builder
 	alerts   *alerts.Alerts
+	watch    *watch.Watch
 	table    *chain.Table
 	routes   []chain.Route
 

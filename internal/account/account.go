@@ -31,6 +31,7 @@ import (
 	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sessions"
+	"github.com/ringwall/ringwall/internal/watch"
 	"github.com/ringwall/ringwall/password"
 )
 
@@ -44,7 +45,7 @@ const (
 	deviceLife  = 400 * 24 * time.Hour
 )
 
-// Config is what a Service needs; every field is required.
+// Config is what a Service needs; every field but Watch is required.
 type Config struct {
 	Store     Store
 	Keys      *secret.Keyring
@@ -55,7 +56,8 @@ type Config struct {
 	Attempts  AttemptPolicy // D05, D25
 	Addresses *limits.Addresses
 	Ceiling   *ceiling.Ceiling
-	Origin    string // the canonical origin, for links
+	Watch     *watch.Watch // learns how sign-ins end; may be nil
+	Origin    string       // the canonical origin, for links
 	Prefix    string
 	Name      string // of the service, for mails and the password rules
 	Now       func() time.Time
@@ -195,6 +197,23 @@ func hashing(err error) error {
 		return problem.New(problem.Unavailable, "busy", "Many people are signing in right now. Try again in a moment.").After(busy.RetryAfter)
 	}
 	return err
+}
+
+// watchSignIn tells the watch how a sign-in ended: of the account a MAC alone, the same work whether there is one. What ended
+// for another reason, such as a full queue, says nothing about a password.
+func (s *Service) watchSignIn(ctx context.Context, by identity.Actor, key string, err error) {
+	outcome := watch.Succeeded
+	if err != nil {
+		switch problem.From(err).Code {
+		case "login-failed":
+			outcome = watch.Failed
+		case "too-many-requests":
+			outcome = watch.Refused
+		default:
+			return
+		}
+	}
+	s.Watch.SignIn(ctx, by.Request().Address, s.Keys.MAC(secret.Attempts, []byte("watch"), []byte(key)), outcome)
 }
 
 // checkPassword holds a new password against the rules.

@@ -41,7 +41,13 @@ type SignedIn struct {
 // A device that the owner has used before has a counter of its own, so that nobody else can lock the owner out (D05), and
 // does not count against its address. From everybody else an address has a limit, which is asked before anything is read.
 // Problems: login-failed, reset-required, deletion-pending, challenge-required, too-many-requests, busy.
-func (s *Service) SignIn(ctx context.Context, by identity.Actor, in SignIn) (out SignedIn, err error) {
+func (s *Service) SignIn(ctx context.Context, by identity.Actor, in SignIn) (SignedIn, error) {
+	out, err := s.signIn(ctx, by, in)
+	s.watchSignIn(ctx, by, canonical(in.Email), err)
+	return out, err
+}
+
+func (s *Service) signIn(ctx context.Context, by identity.Actor, in SignIn) (out SignedIn, err error) {
 	key := canonical(in.Email)
 	device, signed := s.signedDevice(in.DeviceCookie)
 	wish := attempt(by, challenge.Login, in.Challenge)

@@ -42,6 +42,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ringwall/ringwall/internal/alerts"
 	"github.com/ringwall/ringwall/internal/challenge"
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/problem"
@@ -80,18 +81,9 @@ type Store interface {
 	MedianAttempts(ctx context.Context, first, last int64) (int64, error)
 }
 
-// Alert is something that somebody should know.
-type Alert struct {
-	Kind, Key string
-	What      string
-	Where     []string
-	Count     int64
-	Help      string
-}
-
 // Alerts tells people. Neither method waits for long, or fails its caller.
 type Alerts interface {
-	Raise(ctx context.Context, alert Alert)
+	Raise(ctx context.Context, alert alerts.Alert)
 	Close(ctx context.Context, kind, key string)
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringwall/ringwall/internal/alerts"
 	"github.com/ringwall/ringwall/internal/ceiling"
 	"github.com/ringwall/ringwall/internal/challenge"
 	"github.com/ringwall/ringwall/internal/identity"
@@ -39,7 +40,7 @@ type bell struct {
 	opened, closed int
 }
 
-func (b *bell) Raise(_ context.Context, a ceiling.Alert) {
+func (b *bell) Raise(_ context.Context, a alerts.Alert) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.open[a.Kind+a.Key] = true; a.What == "" || a.Help == "" || a.Count == 0 {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strconv"
 	"time"
+
+	"github.com/ringwall/ringwall/internal/alerts"
 )
 
 // How long what there is to tell may wait, and how often a node that knows of an alert looks whether it is over.
@@ -14,8 +16,6 @@ const (
 	atTheEnd     = 2 * time.Second
 	idle         = time.Hour
 )
-
-const alertKind = "ceiling"
 
 // Run tells the store what was counted, and people when the ceiling trips and when that is over, until ctx ends. It wakes
 // only when there is something to do.
@@ -52,7 +52,7 @@ func (c *Ceiling) begin(ctx context.Context) {
 	tripped := c.tripped()
 	c.mu.Unlock()
 	if !tripped && c.Alerts != nil {
-		c.Alerts.Close(ctx, alertKind, "")
+		c.Alerts.Close(ctx, alerts.Ceiling, "")
 	}
 }
 
@@ -93,14 +93,14 @@ func (c *Ceiling) tend(ctx context.Context) {
 		return
 	}
 	if heat > 0 {
-		c.Alerts.Raise(ctx, Alert{
-			Kind: alertKind, Count: heat, Help: "ringwall limits show",
+		c.Alerts.Raise(ctx, alerts.Alert{
+			Kind: alerts.Ceiling, Count: heat, Help: "ringwall limits show",
 			What: "Very many attempts to sign in or up: " + strconv.FormatInt(heat, 10) + " in a minute, of which at most " + strconv.FormatInt(all, 10) +
 				" are admitted. Whoever comes from an unknown device has to solve a challenge until two minutes are calm.",
 		})
 	}
 	if over {
-		c.Alerts.Close(ctx, alertKind, "")
+		c.Alerts.Close(ctx, alerts.Ceiling, "")
 	}
 }
 

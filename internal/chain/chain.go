@@ -27,13 +27,15 @@ import (
 	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sessions"
+	"github.com/ringwall/ringwall/internal/watch"
 )
 
-// Config is what a Chain needs; every field but the proxies and Log is required.
+// Config is what a Chain needs; every field but Watch, the proxies and Log is required.
 type Config struct {
 	Sessions       *sessions.Manager
 	Keys           *secret.Keyring
 	Refusals       *audit.Refusals
+	Watch          *watch.Watch // learns of tokens that no session has; may be nil
 	Origins        []string
 	Prefix         string
 	TrustedProxies []netip.Prefix
@@ -144,6 +146,8 @@ func (c *Chain) identify(r *http.Request, p *proof) error {
 	if errors.Is(err, sessions.ErrExpired) {
 		c.Refusals.Count(r.Context(), c.describe(r, &proof{route: p.route, page: p.page}).Actor,
 			audit.Event{Name: audit.SessionExpired, User: person.ID, Session: session.ID, Reason: "timeout"})
+	} else if errors.Is(err, sessions.ErrMissing) {
+		c.Watch.UnknownSession(r.Context(), input.ClientAddress(r, c.TrustedProxies, c.ProxyHeader), token)
 	}
 	if errors.Is(err, sessions.ErrMissing) || err == nil && session.Bearer != p.bearer {
 		return nil // never adopted: as if there were none
