@@ -37,7 +37,7 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 		return err
 	}
 	rw.store.UseKeyring(rw.keys)
-	rw.builder = audit.NewBuilder(rw.keys, o.Now)
+	rw.archive = audit.NewArchive(rw.store, audit.NewBuilder(rw.keys, o.Now))
 	sender, err := rw.sender()
 	if err != nil {
 		return err
@@ -62,7 +62,7 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 	rw.ceiling = rw.newCeiling(hasher)
 	rw.accounts = account.New(account.Config{
 		Store: rw.store, Keys: rw.keys, Hasher: hasher, Policy: password.Policy{MinLength: o.PasswordMinLength}, Engine: rw.sessions,
-		Refusals: refusals, Attempts: attempts, Addresses: addresses, Ceiling: rw.ceiling, Watch: rw.watch, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
+		Refusals: refusals, Archive: rw.archive, Attempts: attempts, Addresses: addresses, Ceiling: rw.ceiling, Watch: rw.watch, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
 		DeletionDelay: o.DeletionDelay,
 	})
 	if err := rw.buildHandler(refusals); err != nil {
@@ -123,7 +123,7 @@ func (rw *Ringwall) buildHandler(refusals *audit.Refusals) (err error) {
 	o := rw.opt
 	rw.chain, err = chain.New(chain.Config{
 		Sessions: rw.sessions, Keys: rw.keys, Refusals: refusals, Watch: rw.watch, Origins: o.Origins, Prefix: o.Prefix,
-		TrustedProxies: o.TrustedProxies, ProxyHeader: o.TrustedProxyHeader, Development: o.Development, Now: o.Now, Log: o.Log,
+		TrustedProxies: o.TrustedProxies, ProxyHeader: o.TrustedProxyHeader, AdminNetworks: o.AdminNetworks, Development: o.Development, Now: o.Now, Log: o.Log,
 	})
 	if err != nil {
 		return err

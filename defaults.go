@@ -64,6 +64,10 @@ func (o Options) settle() (Options, error) {
 	o.Origins = slices.Clone(o.Origins)
 	o.TrustedProxies = slices.Clone(o.TrustedProxies)
 	o.InsecureWebhookNetworks = slices.Clone(o.InsecureWebhookNetworks)
+	o.AdminNetworks = slices.Clone(o.AdminNetworks)
+	if len(o.AdminNetworks) == 0 {
+		o.AdminNetworks = privateNetworks()
+	}
 	setDefault(&o.Prefix, "/auth")
 	if o.Now == nil {
 		o.Now = time.Now
@@ -114,6 +118,15 @@ func (o Options) settle() (Options, error) {
 		return o, &OptionsError{err}
 	}
 	return o, nil
+}
+
+// privateNetworks are loopback and what RFC 1918 and RFC 4193 keep off the internet.
+func privateNetworks() []netip.Prefix {
+	return []netip.Prefix{
+		netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"),
+		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
+		netip.MustParsePrefix("fc00::/7"),
+	}
 }
 
 func setDefault[T comparable](field *T, value T) {

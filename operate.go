@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+	"time"
 
 	"github.com/ringwall/ringwall/input"
 	"github.com/ringwall/ringwall/internal/account"
@@ -43,6 +44,7 @@ var commands = map[string]command{
 	"session.list":   operation((*Ringwall).listSessions),
 	"session.revoke": operation((*Ringwall).revokeSessions),
 	"audit.tail":     operation((*Ringwall).tailAudit),
+	"audit.export":   operation((*Ringwall).exportAudit),
 	"audit.verify":   operation((*Ringwall).verifyAudit),
 	"alert.list":     operation((*Ringwall).listAlerts),
 	"webhook.list":   operation((*Ringwall).listWebhooks),
@@ -70,15 +72,22 @@ type userView struct {
 	CreatedAt   string      `json:"created_at"`
 	Locked      bool        `json:"locked"`
 	LockReason  string      `json:"lock_reason,omitempty"`
+	LockedUntil string      `json:"locked_until,omitempty"`
 	Roles       []string    `json:"roles"`
 }
 
-func viewUser(u account.User) userView {
-	roles := u.Roles
-	if roles == nil {
-		roles = []string{}
+func (rw *Ringwall) viewUser(u account.User) userView {
+	view := userView{ID: u.ID, Email: u.Email, DisplayName: u.DisplayName, Language: u.Language, CreatedAt: stamp(u.CreatedMicros), Roles: u.Roles}
+	if view.Roles == nil {
+		view.Roles = []string{}
 	}
-	return userView{u.ID, u.Email, u.DisplayName, u.Language, stamp(u.CreatedMicros), u.LockedMicros != 0, u.LockReason, roles}
+	if u.LockedAt(rw.opt.Now()) {
+		view.Locked, view.LockReason = true, u.LockReason
+		if u.LockUntilMicros != 0 {
+			view.LockedUntil = stamp(u.LockUntilMicros)
+		}
+	}
+	return view
 }
 
 func stamp(micros int64) string { return identity.Time(micros).Format("2006-01-02T15:04:05Z") }
@@ -121,7 +130,7 @@ func (rw *Ringwall) createUser(ctx context.Context, by identity.Actor, in create
 	if !rw.opt.Development {
 		link = "" // in production the owner of the address alone learns it
 	}
-	return createUserReply{viewUser(user), link}, nil
+	return createUserReply{rw.viewUser(user), link}, nil
 }
 
 type listUsersInput struct {
@@ -147,7 +156,7 @@ func (rw *Ringwall) listUsers(ctx context.Context, by identity.Actor, in listUse
 	users, err := rw.accounts.Users(ctx, by, after, limit)
 	out.Users = make([]userView, 0, len(users))
 	for _, u := range users {
-		out.Users = append(out.Users, viewUser(u))
+		out.Users = append(out.Users, rw.viewUser(u))
 	}
 	if len(users) == limit {
 		out.Next = users[limit-1].ID.String()
@@ -167,6 +176,7 @@ type userInput struct {
 	Reason string `json:"reason,omitempty" maxLength:"500"`
 	Email  string `json:"email,omitempty" maxLength:"254"`
 	Role   string `json:"role,omitempty" maxLength:"32"`
+	Until  string `json:"until,omitempty" maxLength:"40"` // RFC 3339
 }
 
 type userReply struct {
@@ -180,7 +190,7 @@ func (rw *Ringwall) showUser(ctx context.Context, by identity.Actor, in userInpu
 		return userReply{}, err
 	}
 	list, err := rw.accounts.SessionsOf(ctx, by, user.ID)
-	return userReply{viewUser(user), viewSessions(list)}, err
+	return userReply{rw.viewUser(user), viewSessions(list)}, err
 }
 
 // onUser changes somebody and shows them as they are then.
@@ -199,11 +209,26 @@ func (rw *Ringwall) lockUser(ctx context.Context, by identity.Actor, in userInpu
 	if strings.TrimSpace(in.Reason) == "" {
 		return userReply{}, problem.New(problem.Invalid, "invalid", "Say why: --reason \"…\" goes into the audit log.")
 	}
-	return rw.onUser(ctx, by, in.User, func(u account.User) error { return rw.accounts.Lock(ctx, by, u, in.Reason) })
+	until, err := readTime("until", in.Until)
+	if err != nil {
+		return userReply{}, err
+	}
+	return rw.onUser(ctx, by, in.User, func(u account.User) error { return rw.accounts.Lock(ctx, by, u, until, in.Reason) })
+}
+
+// readTime reads RFC 3339; an empty text is the zero Time.
+func readTime(name, text string) (at time.Time, err error) {
+	if text == "" {
+		return at, nil
+	}
+	if at, err = time.Parse(time.RFC3339, text); err != nil {
+		return at, problem.New(problem.Invalid, "invalid", name+" must be a time such as 2026-03-12T09:41:00Z.")
+	}
+	return at, nil
 }
 
 func (rw *Ringwall) unlockUser(ctx context.Context, by identity.Actor, in userInput) (userReply, error) {
-	return rw.onUser(ctx, by, in.User, func(u account.User) error { return rw.accounts.Unlock(ctx, by, u) })
+	return rw.onUser(ctx, by, in.User, func(u account.User) error { return rw.accounts.Unlock(ctx, by, u, in.Reason) })
 }
 
 func (rw *Ringwall) changeAddress(ctx context.Context, by identity.Actor, in userInput) (userReply, error) {
@@ -214,15 +239,15 @@ func (rw *Ringwall) changeAddress(ctx context.Context, by identity.Actor, in use
 }
 
 func (rw *Ringwall) grantRole(ctx context.Context, by identity.Actor, in userInput) (userReply, error) {
-	return rw.onUser(ctx, by, in.User, func(u account.User) error { return rw.accounts.Grant(ctx, by, u, in.Role) })
+	return rw.onUser(ctx, by, in.User, func(u account.User) error { return rw.accounts.Grant(ctx, by, u, in.Role, in.Reason) })
 }
 
 func (rw *Ringwall) revokeRole(ctx context.Context, by identity.Actor, in userInput) (userReply, error) {
-	return rw.onUser(ctx, by, in.User, func(u account.User) error { return rw.accounts.Revoke(ctx, by, u, in.Role) })
+	return rw.onUser(ctx, by, in.User, func(u account.User) error { return rw.accounts.Revoke(ctx, by, u, in.Role, in.Reason) })
 }
 
 func (rw *Ringwall) demandReset(ctx context.Context, by identity.Actor, in userInput) (userReply, error) {
-	return rw.onUser(ctx, by, in.User, func(u account.User) error { return rw.accounts.DemandReset(ctx, by, u) })
+	return rw.onUser(ctx, by, in.User, func(u account.User) error { return rw.accounts.DemandReset(ctx, by, u, in.Reason) })
 }
 
 type deleteUserInput struct {
@@ -241,13 +266,13 @@ func (rw *Ringwall) deleteUser(ctx context.Context, by identity.Actor, in delete
 		return deleteUserReply{}, err
 	}
 	if in.Now {
-		return deleteUserReply{User: viewUser(user)}, rw.accounts.Delete(ctx, by, user)
+		return deleteUserReply{User: rw.viewUser(user)}, rw.accounts.Delete(ctx, by, user)
 	}
 	if err := rw.accounts.ScheduleDeletion(ctx, by, user); err != nil {
 		return deleteUserReply{}, err
 	}
 	user, err = rw.accounts.FindUser(ctx, by, user.ID.String())
-	return deleteUserReply{User: viewUser(user), DeleteAt: stamp(user.DeleteMicros)}, err
+	return deleteUserReply{User: rw.viewUser(user), DeleteAt: stamp(user.DeleteMicros)}, err
 }
 
 type listSessionsReply struct {
@@ -280,13 +305,13 @@ func (rw *Ringwall) revokeSessions(ctx context.Context, by identity.Actor, in re
 		if err != nil {
 			return revokeReply{}, problem.New(problem.Invalid, "invalid", "A session is named by its id, as `ringwall session list` shows it.")
 		}
-		return revokeReply{1}, rw.accounts.EndSession(ctx, by, id)
+		return revokeReply{1}, rw.accounts.EndSession(ctx, by, id, "")
 	case in.User != "" && in.All && in.Session == "":
 		user, err := rw.accounts.FindUser(ctx, by, in.User)
 		if err != nil {
 			return revokeReply{}, err
 		}
-		ended, err := rw.accounts.EndSessions(ctx, by, user.ID)
+		ended, err := rw.accounts.EndSessions(ctx, by, user.ID, "")
 		return revokeReply{ended}, err
 	}
 	return revokeReply{}, problem.New(problem.Invalid, "invalid", "Name one session, or a user with --all.")

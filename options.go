@@ -127,6 +127,10 @@ type Options struct {
 	// receiver of your own. Whoever can choose the address then reaches everything in them. Default: none.
 	InsecureWebhookNetworks []netip.Prefix
 
+	// AdminNetworks are the networks from which administrators may act, until they have a second factor. Default: loopback
+	// and private networks. Behind a proxy that is not in TrustedProxies nobody is in them.
+	AdminNetworks []netip.Prefix
+
 	// Development shows mails on a page instead of sending them, admits http origins on loopback and sends no HSTS.
 	Development bool
 

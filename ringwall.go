@@ -53,6 +53,7 @@ type Ringwall struct {
 	builder  *audit.Builder
 	alerts   *alerts.Alerts
 	watch    *watch.Watch
+	archive  *audit.Archive
 	table    *chain.Table
 	routes   []chain.Route
 

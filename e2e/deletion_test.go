@@ -89,7 +89,7 @@ func TestLastAdministratorIsNotDeleted(t *testing.T) {
 			want(t, "prove again", c.Post("/auth/v1/session/reauthenticate", object{"password": ringwalltest.Password}), 200, "")
 		}
 		want(t, "the first", deletes(first, ringwalltest.Password), 202, "")
-		want(t, "the second", deletes(second, ringwalltest.Password), 409, "last-admin")
+		want(t, "the second", deletes(second, ringwalltest.Password), 409, "last-administrator")
 		want(t, "the second is still here", second.Get("/"), 200, "")
 		for _, now := range []bool{false, true} {
 			if _, err := s.Ringwall.Operate(t.Context(), "tester", "user.delete", []byte(fmt.Sprintf(`{"user":"second@example.org","now":%v}`, now))); err == nil {

@@ -236,7 +236,16 @@ func TestRequestSchemasAgreeWithTheServer(t *testing.T) {
 		"/auth/v1/keep-account":           {"token": "none"},
 		"DELETE /auth/v1/me":              {"password": "x"},
 		"/auth/v1/password":               {"current_password": "x", "new_password": newPassword},
+
+		"/auth/v1/admin/users/{id}/sessions":     {"reason": "x"},
+		"/auth/v1/admin/sessions/{id}":           {"reason": "x"},
+		"/auth/v1/admin/users/{id}/lock":         {"reason": "x", "until": "2999-01-01T00:00:00Z"},
+		"/auth/v1/admin/users/{id}/unlock":       {"reason": "x"},
+		"/auth/v1/admin/users/{id}/demand-reset": {"reason": "x"},
+		"/auth/v1/admin/users/{id}/roles/{role}": {"reason": "x"},
 	}
+	admin := administrator(t, s, "schema-admin@example.org")
+	named := strings.NewReplacer("{id}", someone(t, s, "managed@example.org"), "{role}", "support")
 	for _, o := range d.operations() {
 		if d.at(o.pointer("requestBody")) == nil {
 			continue
@@ -261,10 +270,15 @@ func TestRequestSchemasAgreeWithTheServer(t *testing.T) {
 			}
 			s.Clock.Advance(3 * time.Minute) // so that counters of attempts stay out of this
 			c.Get("/auth/v1/session")        // which keeps the session from idling out
+			sender := c
+			if strings.HasPrefix(o.path, "/auth/v1/admin") {
+				sender = admin
+				sender.SignIn("schema-admin@example.org", ringwalltest.Password) // the proof must be fresh
+			}
 			if d.at(o.pointer("x-rule")) == authz.Fresh().String() {
 				c.Post("/auth/v1/session/reauthenticate", object{"password": ringwalltest.Password})
 			}
-			got := c.Do(o.method, o.path, changed)
+			got := sender.Do(o.method, named.Replace(o.path), changed)
 			refusal := schema.Validate(instance)
 			if (refusal != nil) != (got.Code() == "invalid") {
 				t.Errorf("%s: %s = %d %q, and the schema says %v\n%.200s", o, name, got.Status, got.Code(), refusal, text)

@@ -170,11 +170,11 @@ func TestOperatorsActsReachTheNextRequest(t *testing.T) {
 	each(t, func(t *testing.T, s *ringwalltest.Server) {
 		c := s.SignIn("op@example.org")
 		roles := func() (r struct{ User struct{ Roles []string } }) { c.Get("/auth/v1/session").Into(t, &r); return }
-		operate(t, s, "user.grant", object{"user": "op@example.org", "role": "admin"})
-		if got := roles().User.Roles; len(got) != 1 || got[0] != "admin" {
+		operate(t, s, "user.grant", object{"user": "op@example.org", "role": "support"})
+		if got := roles().User.Roles; len(got) != 1 || got[0] != "support" {
 			t.Errorf("roles after the grant = %v", got)
 		}
-		operate(t, s, "user.revoke", object{"user": "op@example.org", "role": "admin"})
+		operate(t, s, "user.revoke", object{"user": "op@example.org", "role": "support"})
 		if got := roles().User.Roles; len(got) != 0 {
 			t.Errorf("roles after the revocation = %v", got)
 		}

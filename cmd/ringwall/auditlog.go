@@ -14,6 +14,7 @@ import (
 type auditCommands struct {
 	settingFlags
 	Tail   auditTail   `cmd:"" help:"Show the newest events."`
+	Export auditExport `cmd:"" help:"Write the log, or a part of it, as a JSON object a line."`
 	Verify auditVerify `cmd:"" help:"Check that nothing in the log was changed, removed or put in."`
 }
 
@@ -21,7 +22,6 @@ type auditCommands struct {
 func (auditCommands) Help() string { return "Example:\n\n    ringwall audit tail --follow" }
 
 type auditEvent struct {
-	Seq       int64  `json:"seq"`
 	Time      string `json:"time"`
 	Event     string `json:"event"`
 	Level     string `json:"level"`
@@ -33,7 +33,46 @@ type auditEvent struct {
 	Count     int64  `json:"count"`
 }
 
+// auditFilter chooses events.
+type auditFilter struct {
+	User  string `placeholder:"USER" help:"Only what this person did, or what happened to them: an address or id."`
+	IP    string `name:"ip" placeholder:"ADDRESS" help:"Only what came from this address or network, such as 203.0.113.0/24."`
+	Event string `placeholder:"NAME" help:"Only this event, such as authz_fail."`
+	Since string `placeholder:"TIME" help:"Only from this time on: 2026-03-12T09:41:00Z, or how long ago, such as 24h."`
+	Until string `placeholder:"TIME" help:"Only before this time."`
+}
+
+// input is the filter as the operation takes it.
+func (f auditFilter) input() (map[string]any, error) {
+	in := map[string]any{}
+	for name, value := range map[string]string{"user": f.User, "ip": f.IP, "event": f.Event} {
+		if value != "" {
+			in[name] = value
+		}
+	}
+	for name, text := range map[string]string{"since": f.Since, "until": f.Until} {
+		if text == "" {
+			continue
+		}
+		at, err := readMoment(text)
+		if err != nil {
+			return nil, misuse{fmt.Errorf("--%s must be a time such as 2026-03-12T09:41:00Z, or how long ago it was, such as 24h", name)}
+		}
+		in[name] = at.UTC().Format(time.RFC3339)
+	}
+	return in, nil
+}
+
+// readMoment reads a time, or how long ago it was.
+func readMoment(text string) (time.Time, error) {
+	if ago, err := time.ParseDuration(text); err == nil {
+		return time.Now().Add(-ago), nil
+	}
+	return time.Parse(time.RFC3339, text)
+}
+
 type auditTail struct {
+	auditFilter
 	Limit  int  `short:"n" default:"50" help:"How many events to begin with, 1000 at most."`
 	Follow bool `short:"f" help:"Go on with new events until interrupted. Needs a running server."`
 	JSON   bool `name:"json" help:"Print JSON; with --follow one object a line."`
@@ -41,7 +80,7 @@ type auditTail struct {
 
 // Help is the example.
 func (auditTail) Help() string {
-	return "The oldest of them stands first.\n\nExample:\n\n    ringwall audit tail --limit 20\n    ringwall audit tail --follow --json"
+	return "The oldest of them stands first.\n\nExample:\n\n    ringwall audit tail --limit 20\n    ringwall audit tail --follow --json\n    ringwall audit tail --user you@example.org --since 24h"
 }
 
 // followEvery is how often --follow asks for new events.
@@ -67,21 +106,23 @@ func (c *auditTail) Run(ctx context.Context, a *app, group *auditCommands) error
 }
 
 func (c *auditTail) tail(ctx context.Context, a *app, d door) error {
-	input := map[string]int64{"limit": int64(c.Limit)}
+	input, err := c.input()
+	if err != nil {
+		return err
+	}
+	input["limit"] = c.Limit
 	for first := true; ; first = false {
 		var out struct {
 			Events []json.RawMessage `json:"events"`
+			Last   int64             `json:"last"`
 		}
 		if err := ask(ctx, d, "audit.tail", input, &out); err != nil {
 			return err
 		}
-		last, err := c.print(a, out.Events, first)
-		if err != nil || !c.Follow {
+		if err := c.print(a, out.Events, first); err != nil || !c.Follow {
 			return err
 		}
-		if last > 0 {
-			input["after_seq"] = last
-		}
+		input["after_seq"] = out.Last
 		select {
 		case <-ctx.Done():
 			return nil
@@ -90,32 +131,34 @@ func (c *auditTail) tail(ctx context.Context, a *app, d door) error {
 	}
 }
 
-// print shows events and returns the number of the last.
-func (c *auditTail) print(a *app, events []json.RawMessage, first bool) (last int64, err error) {
+// print shows events.
+func (c *auditTail) print(a *app, events []json.RawMessage, first bool) error {
 	if c.JSON && !c.Follow {
 		if events == nil {
 			events = []json.RawMessage{}
 		}
-		return 0, a.printJSON(map[string]any{"events": events})
+		return a.printJSON(map[string]any{"events": events})
 	}
 	if first && len(events) == 0 && !c.Follow {
-		return 0, a.say("The audit log is empty.")
+		if c.auditFilter != (auditFilter{}) {
+			return a.say("No event is like that.")
+		}
+		return a.say("The audit log is empty.")
 	}
 	for _, raw := range events {
 		var e auditEvent
 		if err := json.Unmarshal(raw, &e); err != nil {
-			return last, fmt.Errorf("audit.tail: the answer cannot be read: %w", err)
+			return fmt.Errorf("audit.tail: the answer cannot be read: %w", err)
 		}
 		text := e.line()
 		if c.JSON {
 			text = escapeJSON(string(raw))
 		}
 		if _, err := io.WriteString(a.out, text+"\n"); err != nil {
-			return last, err
+			return err
 		}
-		last = e.Seq
 	}
-	return last, nil
+	return nil
 }
 
 func (e auditEvent) line() string {

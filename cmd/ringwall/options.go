@@ -71,6 +71,7 @@ func optionsOf(v *settings.Values, logger *slog.Logger) ringwall.Options {
 		AlertLanguage:      v.AlertLanguage,
 		AlertWebhook:       v.AlertWebhook,
 		AlertWebhookSecret: v.AlertWebhookSecret,
+		AdminNetworks:      v.AdminNetworks,
 		Log:                logger,
 
 		InsecureWebhookNetworks: v.InsecureWebhook,

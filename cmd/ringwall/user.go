@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 type userCommands struct {
@@ -35,18 +36,22 @@ type userView struct {
 	CreatedAt   string   `json:"created_at"`
 	Locked      bool     `json:"locked"`
 	LockReason  string   `json:"lock_reason,omitempty"`
+	LockedUntil string   `json:"locked_until,omitempty"`
 	Roles       []string `json:"roles"`
 }
 
 func (u userView) state() string {
-	switch {
-	case u.Locked && u.LockReason != "":
-		return "locked: " + u.LockReason
-	case u.Locked:
-		return "locked"
-	default:
+	if !u.Locked {
 		return "open"
 	}
+	state := "locked"
+	if u.LockedUntil != "" {
+		state += " until " + moment(u.LockedUntil)
+	}
+	if u.LockReason != "" {
+		state += ": " + u.LockReason
+	}
+	return state
 }
 
 func (u userView) language() string {
@@ -206,22 +211,37 @@ func (c *userShow) Run(ctx context.Context, a *app, group *userCommands) error {
 type userLock struct {
 	User   string `arg:"" help:"An address or id."`
 	Reason string `required:"" placeholder:"TEXT" help:"Why; it stands in the audit log."`
-	JSON   bool   `name:"json" help:"Print JSON."`
+
+	Until time.Time     `xor:"end" placeholder:"TIME" help:"When the lock ends by itself, such as 2026-03-12T09:41:00Z."`
+	For   time.Duration `xor:"end" placeholder:"TIME" help:"How long the lock lasts, such as 24h."`
+	JSON  bool          `name:"json" help:"Print JSON."`
 }
 
 // Help is the example.
 func (userLock) Help() string {
-	return "Every session of the account ends at once.\n\nExample:\n\n    ringwall user lock you@example.org --reason 'the laptop was stolen'"
+	return "Every session of the account ends at once. Without --until or --for the lock stays until somebody unlocks.\n\n" +
+		"Example:\n\n    ringwall user lock you@example.org --reason 'the laptop was stolen'\n    ringwall user lock you@example.org --for 24h --reason 'asked for it by phone'"
 }
 
 // Run locks an account.
 func (c *userLock) Run(ctx context.Context, a *app, group *userCommands) error {
-	return a.changeUser(ctx, group, "user.lock", map[string]string{"user": c.User, "reason": c.Reason}, c.JSON)
+	input := map[string]string{"user": c.User, "reason": c.Reason}
+	switch {
+	case c.For < 0:
+		return misuse{errors.New("--for must be longer than nothing")}
+	case c.For > 0:
+		c.Until = time.Now().Add(c.For)
+	}
+	if !c.Until.IsZero() {
+		input["until"] = c.Until.UTC().Format(time.RFC3339)
+	}
+	return a.changeUser(ctx, group, "user.lock", input, c.JSON)
 }
 
 type userUnlock struct {
-	User string `arg:"" help:"An address or id."`
-	JSON bool   `name:"json" help:"Print JSON."`
+	User   string `arg:"" help:"An address or id."`
+	Reason string `placeholder:"TEXT" help:"Why; it stands in the audit log."`
+	JSON   bool   `name:"json" help:"Print JSON."`
 }
 
 // Help is the example.
@@ -229,7 +249,7 @@ func (userUnlock) Help() string { return "Example:\n\n    ringwall user unlock y
 
 // Run unlocks an account.
 func (c *userUnlock) Run(ctx context.Context, a *app, group *userCommands) error {
-	return a.changeUser(ctx, group, "user.unlock", map[string]string{"user": c.User}, c.JSON)
+	return a.changeUser(ctx, group, "user.unlock", map[string]string{"user": c.User, "reason": c.Reason}, c.JSON)
 }
 
 type userEmail struct {
@@ -250,9 +270,10 @@ func (c *userEmail) Run(ctx context.Context, a *app, group *userCommands) error 
 }
 
 type userGrant struct {
-	User string `arg:"" help:"An address or id."`
-	Role string `arg:"" help:"The role."`
-	JSON bool   `name:"json" help:"Print JSON."`
+	User   string `arg:"" help:"An address or id."`
+	Role   string `arg:"" help:"The role."`
+	Reason string `placeholder:"TEXT" help:"Why; it stands in the audit log."`
+	JSON   bool   `name:"json" help:"Print JSON."`
 }
 
 // Help is the example.
@@ -260,13 +281,14 @@ func (userGrant) Help() string { return "Example:\n\n    ringwall user grant you
 
 // Run gives a role.
 func (c *userGrant) Run(ctx context.Context, a *app, group *userCommands) error {
-	return a.changeUser(ctx, group, "user.grant", map[string]string{"user": c.User, "role": c.Role}, c.JSON)
+	return a.changeUser(ctx, group, "user.grant", map[string]string{"user": c.User, "role": c.Role, "reason": c.Reason}, c.JSON)
 }
 
 type userRevoke struct {
-	User string `arg:"" help:"An address or id."`
-	Role string `arg:"" help:"The role."`
-	JSON bool   `name:"json" help:"Print JSON."`
+	User   string `arg:"" help:"An address or id."`
+	Role   string `arg:"" help:"The role."`
+	Reason string `placeholder:"TEXT" help:"Why; it stands in the audit log."`
+	JSON   bool   `name:"json" help:"Print JSON."`
 }
 
 // Help is the example.
@@ -274,7 +296,7 @@ func (userRevoke) Help() string { return "Example:\n\n    ringwall user revoke y
 
 // Run takes a role.
 func (c *userRevoke) Run(ctx context.Context, a *app, group *userCommands) error {
-	return a.changeUser(ctx, group, "user.revoke", map[string]string{"user": c.User, "role": c.Role}, c.JSON)
+	return a.changeUser(ctx, group, "user.revoke", map[string]string{"user": c.User, "role": c.Role, "reason": c.Reason}, c.JSON)
 }
 
 // changeUser runs an operation on an account and shows the account as it is then.

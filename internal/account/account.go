@@ -53,6 +53,7 @@ type Config struct {
 	Policy    password.Policy
 	Engine    *sessions.Manager
 	Refusals  *audit.Refusals
+	Archive   *audit.Archive
 	Attempts  AttemptPolicy // D05, D25
 	Addresses *limits.Addresses
 	Ceiling   *ceiling.Ceiling

@@ -14,23 +14,18 @@ import (
 // DeletionTx deletes people.
 type DeletionTx interface {
 	SetDeletion(ctx context.Context, user identity.ID, deleteMicros int64) error // zero keeps the account; [ErrMissing]
-	OtherAdmins(ctx context.Context, user identity.ID) (int, error)              // who are not about to be deleted
 	// EraseUser deletes every row of a person, and empties the key that opens what the audit log holds of them.
 	EraseUser(ctx context.Context, user User) error
 }
 
-// AdminRole is the role of which somebody must be left.
-const AdminRole = "admin"
-
 var (
-	errDeletion  = problem.New(problem.Forbidden, "deletion-pending", "This account waits to be deleted. The link that we have mailed keeps it.")
-	errLastAdmin = problem.New(problem.Conflict, "last-admin", "This is the last administrator: give the role to somebody else first.")
+	errDeletion = problem.New(problem.Forbidden, "deletion-pending", "This account waits to be deleted. The link that we have mailed keeps it.")
 )
 
 // RequestDeletion begins the delay after which the account of the person who asks is deleted. All sessions end at once, and
 // nobody signs in meanwhile; the mailed link undoes it until the end. It needs a link and not a sign-in, so that a password
 // that leaked neither undoes a deletion nor shows the account, and no program undoes one unasked.
-// Problems: unauthenticated, login-failed, last-admin, too-many-requests, busy.
+// Problems: unauthenticated, login-failed, last-administrator, too-many-requests, busy.
 func (s *Service) RequestDeletion(ctx context.Context, by identity.Actor, typed, lang string) (due time.Time, err error) {
 	user, try, err := s.prove(ctx, by, typed, "")
 	if err != nil {
@@ -45,7 +40,7 @@ func (s *Service) RequestDeletion(ctx context.Context, by identity.Actor, typed,
 	})
 }
 
-// ScheduleDeletion does for an operator what [Service.RequestDeletion] does for a person. Problems: last-admin.
+// ScheduleDeletion does for an operator what [Service.RequestDeletion] does for a person. Problems: last-administrator.
 func (s *Service) ScheduleDeletion(ctx context.Context, by identity.Actor, user User) error {
 	if err := operator(by); err != nil {
 		return err
@@ -57,12 +52,12 @@ func (s *Service) ScheduleDeletion(ctx context.Context, by identity.Actor, user 
 
 func (s *Service) schedule(ctx context.Context, by identity.Actor, tx Tx, id identity.ID, due time.Time, lang string) (audit.Event, error) {
 	event := audit.Event{Name: audit.UserArchived, User: id}
+	if err := s.keepAdministrator(ctx, tx, id); err != nil {
+		return event, err
+	}
 	user, err := tx.UserByID(ctx, id)
 	if errors.Is(err, ErrMissing) || err == nil && user.DeleteMicros != 0 {
 		err = errNotFound // asked for twice: the first has ended this session
-	}
-	if err == nil {
-		err = s.keepAdmin(ctx, tx, user)
 	}
 	if err == nil {
 		err = tx.SetDeletion(ctx, id, due.UnixMicro())
@@ -90,18 +85,6 @@ func (s *Service) mailDeletion(ctx context.Context, by identity.Actor, tx Tx, us
 	data := s.mailData(by, user.Email, user.DisplayName)
 	data.Link, data.LinkExpires, data.Until = link, due, due
 	return tx.Enqueue(ctx, compose(mail.DeletionPending, user, lang, data))
-}
-
-func (s *Service) keepAdmin(ctx context.Context, tx Tx, user User) error {
-	for _, role := range user.Roles {
-		if role != AdminRole {
-			continue
-		}
-		if others, err := tx.OtherAdmins(ctx, user.ID); err != nil || others == 0 {
-			return errors.Join(err, errLastAdmin)
-		}
-	}
-	return nil
 }
 
 // KeepByToken is for the page behind the link that undoes a deletion: whose it is. It changes nothing. Problems: link-invalid.
@@ -139,7 +122,7 @@ func (s *Service) keep(ctx context.Context, tx Tx, user User) error {
 	return tx.DeleteLinks(ctx, user.ID, LinkKeep)
 }
 
-// Delete deletes somebody at once, for an operator. Problems: last-admin.
+// Delete deletes somebody at once, for an operator. Problems: last-administrator.
 func (s *Service) Delete(ctx context.Context, by identity.Actor, user User) error {
 	if err := operator(by); err != nil {
 		return err
@@ -167,12 +150,13 @@ func (s *Service) DeleteDue(ctx context.Context, by identity.Actor) (deleted int
 func (s *Service) erase(ctx context.Context, by identity.Actor, id identity.ID, due func(User) bool) error {
 	return s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
 		event := audit.Event{Name: audit.UserDeleted, User: id}
+		err := s.keepAdministrator(ctx, tx, id)
+		if err != nil && !errors.Is(err, ErrMissing) {
+			return event, err
+		}
 		user, err := tx.UserByID(ctx, id)
 		if errors.Is(err, ErrMissing) || err == nil && !due(user) {
 			return audit.Event{Name: audit.Unrecorded}, nil
-		}
-		if err == nil {
-			err = s.keepAdmin(ctx, tx, user)
 		}
 		if err == nil {
 			_, err = tx.EndSessions(ctx, identity.SubjectOf(id), identity.ID{})

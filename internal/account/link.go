@@ -144,21 +144,6 @@ func (s *Service) Secure(ctx context.Context, by identity.Actor, lang string) er
 	})
 }
 
-// DemandReset locks somebody's account down, for an operator who takes it for compromised.
-func (s *Service) DemandReset(ctx context.Context, by identity.Actor, user User) error {
-	if err := operator(by); err != nil {
-		return err
-	}
-	return s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
-		event := audit.Event{Name: audit.AuthzAdmin, User: user.ID, Reason: "reset demanded"}
-		current, err := tx.UserByID(ctx, user.ID)
-		if err != nil {
-			return event, err
-		}
-		return event, s.lockDown(ctx, by, tx, current, mail.ResetDemanded, current.Language)
-	})
-}
-
 // lockDown takes away whatever somebody else may hold: sessions, known devices, links of all mails and the use of the
 // password. The owner gets a link to choose a new one; not while the account is locked, when it would open nothing.
 func (s *Service) lockDown(ctx context.Context, by identity.Actor, tx Tx, user User, kind mail.Kind, lang string) error {
@@ -188,6 +173,9 @@ func (s *Service) mailReset(ctx context.Context, by identity.Actor, tx Tx, user 
 		return err
 	}
 	data := s.mailData(by, user.Email, user.DisplayName)
+	if by.Kind() == identity.Person && by.Subject().ID() != user.ID {
+		data.Device, data.Address = "", "" // of the administrator
+	}
 	data.Link, data.LinkExpires = s.link("reset-password", token), s.Now().Add(resetLife)
 	return tx.Enqueue(ctx, compose(kind, user, lang, data))
 }

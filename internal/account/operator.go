@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"strings"
 	"time"
 
+	"github.com/ringwall/ringwall/authz"
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/mail"
@@ -17,11 +19,13 @@ import (
 
 var errOperator = problem.New(problem.Forbidden, "forbidden", "Only an operator may do this.")
 
+// operator admits commands, and people whom the rule of the administrators' routes has let in; the role is looked at
+// once more.
 func operator(by identity.Actor) error {
-	if by.Kind() != identity.Operator {
-		return errOperator
+	if by.Kind() == identity.Operator || by.Kind() == identity.Person && by.HasRole(authz.Administrator) {
+		return nil
 	}
-	return nil
+	return errOperator
 }
 
 // NewUser is an account that an operator makes. Without a password its owner chooses one through a mailed link.
@@ -129,17 +133,35 @@ func (s *Service) SessionsOf(ctx context.Context, by identity.Actor, user identi
 	if err := operator(by); err != nil {
 		return nil, err
 	}
-	return s.liveSessions(ctx, identity.SubjectOf(user))
+	list, err := s.liveSessions(ctx, identity.SubjectOf(user))
+	if err != nil {
+		return nil, err
+	}
+	return list, s.look(ctx, by, audit.Event{Name: audit.AuthzAdmin, User: user, Reason: "sessions listed"})
 }
 
-// Lock bars somebody from signing in and ends all their sessions and links at once, with mail.
-func (s *Service) Lock(ctx context.Context, by identity.Actor, user User, reason string) error {
-	if err := operator(by); err != nil {
+// Lock bars somebody from signing in and ends all their sessions and links at once, with mail. The lock ends by itself at
+// until; at the zero Time it does not. Problems: invalid, last-administrator.
+func (s *Service) Lock(ctx context.Context, by identity.Actor, user User, until time.Time, reason string) error {
+	private, err := because(by, reason, map[string]string{})
+	if err != nil {
 		return err
 	}
+	untilMicros := int64(0)
+	if !until.IsZero() {
+		if !until.After(s.Now()) {
+			return problem.New(problem.Invalid, "invalid", "The lock must end later than now.").
+				With(problem.Field{Name: "/until", Code: "past", Detail: "Name a time to come, or leave it out for a lock without an end."})
+		}
+		untilMicros = until.UnixMicro()
+		private["until"] = until.UTC().Format(time.RFC3339)
+	}
 	return s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
-		event := audit.Event{Name: audit.LoginLock, User: user.ID, Reason: "other", Private: map[string]string{"reason": reason}}
-		err := tx.SetLock(ctx, user.ID, s.Now().UnixMicro(), 0, reason)
+		event := audit.Event{Name: audit.LoginLock, User: user.ID, Reason: "other", Private: private}
+		err := s.keepAdministrator(ctx, tx, user.ID)
+		if err == nil {
+			err = tx.SetLock(ctx, user.ID, s.Now().UnixMicro(), untilMicros, strings.TrimSpace(reason))
+		}
 		if err == nil {
 			_, err = tx.EndSessions(ctx, identity.SubjectOf(user.ID), identity.ID{})
 		}
@@ -150,13 +172,15 @@ func (s *Service) Lock(ctx context.Context, by identity.Actor, user User, reason
 			return event, err
 		}
 		data := s.mailData(by, user.Email, user.DisplayName)
+		data.Device, data.Address = "", "" // of the administrator
 		return event, tx.Enqueue(ctx, compose(mail.AccountLocked, user, "", data))
 	})
 }
 
 // Unlock undoes [Service.Lock] and forgets the tries that strangers have used up.
-func (s *Service) Unlock(ctx context.Context, by identity.Actor, user User) error {
-	if err := operator(by); err != nil {
+func (s *Service) Unlock(ctx context.Context, by identity.Actor, user User, reason string) error {
+	private, err := because(by, reason, nil)
+	if err != nil {
 		return err
 	}
 	return s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
@@ -164,51 +188,54 @@ func (s *Service) Unlock(ctx context.Context, by identity.Actor, user User) erro
 		if err == nil {
 			err = tx.ClearAttempts(ctx, s.Keys.MAC(secret.Attempts, []byte("login"), []byte(user.EmailCanonical)))
 		}
-		return audit.Event{Name: audit.AuthzAdmin, User: user.ID, Reason: "unlocked"}, err
+		return audit.Event{Name: audit.AuthzAdmin, User: user.ID, Reason: "unlocked", Private: private}, err
 	})
 }
 
 // Grant gives somebody a role; it acts on their next request and takes freshness away (D13).
-func (s *Service) Grant(ctx context.Context, by identity.Actor, user User, role string) error {
-	return s.changeRole(ctx, by, user, role, s.grant)
+func (s *Service) Grant(ctx context.Context, by identity.Actor, user User, role, reason string) error {
+	return s.changeRole(ctx, by, roleChange{user, role, reason, "granted", s.grant})
 }
 
-// Revoke takes a role from somebody; it acts on their next request and takes freshness away (D13).
-func (s *Service) Revoke(ctx context.Context, by identity.Actor, user User, role string) error {
-	return s.changeRole(ctx, by, user, role, func(ctx context.Context, tx Tx, id identity.ID, role string) error {
+// Revoke takes a role from somebody; it acts on their next request and takes freshness away (D13). Problems:
+// last-administrator.
+func (s *Service) Revoke(ctx context.Context, by identity.Actor, user User, role, reason string) error {
+	return s.changeRole(ctx, by, roleChange{user, role, reason, "revoked", func(ctx context.Context, tx Tx, id identity.ID, role string) error {
+		if role == authz.Administrator {
+			if err := s.keepAdministrator(ctx, tx, id); err != nil {
+				return err
+			}
+		}
 		return tx.Revoke(ctx, id, role)
-	})
+	}})
+}
+
+type roleChange struct {
+	user         User
+	role, reason string
+	done         string // for the event
+	run          func(context.Context, Tx, identity.ID, string) error
 }
 
 func (s *Service) grant(ctx context.Context, tx Tx, user identity.ID, role string) error {
 	return tx.Grant(ctx, user, role)
 }
 
-func (s *Service) changeRole(ctx context.Context, by identity.Actor, user User, role string, change func(context.Context, Tx, identity.ID, string) error) error {
-	if err := operator(by); err != nil {
+func (s *Service) changeRole(ctx context.Context, by identity.Actor, change roleChange) error {
+	user, role := change.user, change.role
+	private, err := because(by, change.reason, map[string]string{"role": role})
+	if err != nil {
 		return err
 	}
 	if err := checkRole(role); err != nil {
 		return err
 	}
 	return s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
-		event := audit.Event{Name: audit.AuthzChange, User: user.ID, Private: map[string]string{"role": role}}
-		before, err := tx.UserByID(ctx, user.ID)
-		if err == nil {
-			err = change(ctx, tx, user.ID, role)
-		}
+		err := change.run(ctx, tx, user.ID, role)
 		if err == nil {
 			err = tx.StaleSessions(ctx, identity.SubjectOf(user.ID))
 		}
-		if err != nil {
-			return event, err
-		}
-		after, err := tx.UserByID(ctx, user.ID)
-		event.Reason = "granted"
-		if len(after.Roles) < len(before.Roles) {
-			event.Reason = "revoked"
-		}
-		return event, err
+		return audit.Event{Name: audit.AuthzChange, User: user.ID, Reason: change.done, Private: private}, err
 	})
 }
 
@@ -222,8 +249,9 @@ func checkRole(role string) error {
 }
 
 // EndSession ends anybody's session. Problems: not-found.
-func (s *Service) EndSession(ctx context.Context, by identity.Actor, id identity.ID) error {
-	if err := operator(by); err != nil {
+func (s *Service) EndSession(ctx context.Context, by identity.Actor, id identity.ID, reason string) error {
+	private, err := because(by, reason, nil)
+	if err != nil {
 		return err
 	}
 	return s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
@@ -235,18 +263,19 @@ func (s *Service) EndSession(ctx context.Context, by identity.Actor, id identity
 		if errors.Is(err, ErrMissing) || err == nil && !ended {
 			err = problem.New(problem.Missing, "not-found", "There is no such session.")
 		}
-		return audit.Event{Name: audit.SessionLogout, User: owner, Session: id, Reason: "by operator"}, err
+		return audit.Event{Name: audit.SessionLogout, User: owner, Session: id, Reason: "by operator", Private: private}, err
 	})
 }
 
 // EndSessions ends all of somebody's sessions and tells how many.
-func (s *Service) EndSessions(ctx context.Context, by identity.Actor, owner identity.ID) (ended int, err error) {
-	if err := operator(by); err != nil {
+func (s *Service) EndSessions(ctx context.Context, by identity.Actor, owner identity.ID, reason string) (ended int, err error) {
+	private, err := because(by, reason, nil)
+	if err != nil {
 		return 0, err
 	}
 	err = s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
 		ended, err = tx.EndSessions(ctx, identity.SubjectOf(owner), identity.ID{})
-		return audit.Event{Name: audit.SessionLogout, User: owner, Reason: "all, by operator"}, err
+		return audit.Event{Name: audit.SessionLogout, User: owner, Reason: "all, by operator", Private: private}, err
 	})
 	return ended, err
 }

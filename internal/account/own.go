@@ -2,13 +2,10 @@ package account
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
+	"strconv"
 
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/identity"
-	"github.com/ringwall/ringwall/internal/problem"
-	"github.com/ringwall/ringwall/internal/secret"
 )
 
 // Device is a browser that somebody has signed in with, known by its cookie.
@@ -37,9 +34,6 @@ type Activity struct {
 }
 
 const mostActivity = 100
-
-var errCursor = problem.New(problem.Invalid, "invalid", "The cursor is not one of this list: begin again without it.").
-	With(problem.Field{Name: "cursor", Code: "cursor", Detail: "Leave it out, or send `next` as it came."})
 
 // Activity is what happened to the account of the person who asks, newest first, after a cursor that the call before
 // returned; empty begins. Next is empty at the end. Problems: unauthenticated, invalid.
@@ -121,20 +115,17 @@ func cursorRow(owner identity.Subject) string { return "activity/" + owner.ID().
 
 // cursor seals a position for one person, so that it tells nothing and opens no other list.
 func (s *Service) cursor(owner identity.Subject, seq int64) string {
-	return base64.RawURLEncoding.EncodeToString(s.Keys.Seal(secret.Cursors, cursorRow(owner), binary.BigEndian.AppendUint64(nil, uint64(seq))))
+	return s.sealCursor(cursorRow(owner), strconv.FormatInt(seq, 10))
 }
 
 func (s *Service) readCursor(owner identity.Subject, cursor string) (int64, error) {
-	if cursor == "" {
-		return 1<<63 - 1, nil
+	place, err := s.openCursor(cursorRow(owner), cursor)
+	if err != nil || place == "" {
+		return 1<<63 - 1, err
 	}
-	sealed, err := base64.RawURLEncoding.DecodeString(cursor)
+	seq, err := strconv.ParseInt(place, 10, 64)
 	if err != nil {
 		return 0, errCursor
 	}
-	plain, err := s.Keys.Open(secret.Cursors, cursorRow(owner), sealed)
-	if err != nil || len(plain) != 8 {
-		return 0, errCursor
-	}
-	return int64(binary.BigEndian.Uint64(plain)), nil // #nosec G115 -- sealed by cursor, from an int64
+	return seq, nil
 }

@@ -121,11 +121,34 @@ type EmailReader interface {
 	EmailChangeByToken(ctx context.Context, tokenMAC []byte) (EmailChange, error) // of either link
 }
 
+// UserFilter chooses people for an operator, in the order of their addresses.
+type UserFilter struct {
+	Text      string // a part of the address or of the name, in any case
+	Role      string
+	Locked    *bool // at NowMicros
+	NowMicros int64
+	After     string // the canonical address after which to begin
+	Limit     int
+}
+
+// AdminReader is what only operators ask.
+type AdminReader interface {
+	SearchUsers(ctx context.Context, filter UserFilter) ([]User, error) // the Password is left out
+}
+
+// AdminTx keeps the last administrator.
+type AdminTx interface {
+	// OtherAdministrators counts those who hold the role and are neither locked nor about to be deleted, but for one. Until
+	// the change ends no other one gets an answer: so two cannot take away each other.
+	OtherAdministrators(ctx context.Context, except identity.ID, nowMicros int64) (int, error)
+}
+
 // Store is where accounts lie. [sqlstore.Store] is the one implementation.
 type Store interface {
 	Reader
 	OwnReader
 	LinkReader
+	AdminReader
 	// Change runs change in one transaction, with the audit event that it returns and the mails that it queued:
 	// all or nothing. An event without a name is an error. The function may run more than once and must only
 	// touch the transaction; it must not wait for anything else, because on SQLite others share its turn.
@@ -147,6 +170,7 @@ type Tx interface {
 	Reader
 	OwnReader
 	UserTx
+	AdminTx
 	SignupTx
 	EmailTx
 	SessionTx

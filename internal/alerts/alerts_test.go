@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ringwall/ringwall/internal/alerts"
+	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/sqlstore"
 	"github.com/ringwall/ringwall/internal/testdb"
@@ -49,7 +50,7 @@ func told(t *testing.T, store *sqlstore.Store, c *clock) (mails, hooks, events [
 		}
 		hooks = append(hooks, body.Type)
 	}
-	rows, err := store.LastRows(t.Context(), 100)
+	rows, err := store.Search(t.Context(), audit.Filter{Limit: 100})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ type reply[Out any] struct {
 // Routes is the table.
 func (a *API) Routes() []chain.Route {
 	public, in, fresh := authz.Public(), authz.SignedIn(), authz.Fresh()
-	return []chain.Route{
+	return append([]chain.Route{
 		route(a, "POST", "/v1/signup", public, 202, a.signUp, "Sign up. The answer is the same for a taken address; the mail tells its owner.", "password-weak", "challenge-required", "too-many-requests", "busy"),
 		route(a, "POST", "/v1/email/verify", public, 204, a.verifyEmail, "Confirm a sign-up by the mailed link's token, or by address and code. A client that did not sign up shows the password too.", "link-invalid", "password-required", "login-failed", "too-many-requests", "busy"),
 		route(a, "POST", "/v1/email/resend", public, 202, a.resendEmail, "Mail a new link and code for a pending sign-up.", "too-many-requests"),
@@ -66,15 +66,18 @@ func (a *API) Routes() []chain.Route {
 		route(a, "POST", "/v1/me/secure", fresh, 204, a.secure, "Sign out everywhere, this session too, and demand a new password, for which a link is mailed.", "fresh-required"),
 		route(a, "GET", "/v1/me/activity", in, 200, a.activity, "What happened to the account, newest first.", "invalid"),
 		{Method: "GET", Path: "/v1/me/export", Rule: fresh, Status: 200, Out: reflect.TypeFor[exportReply](), Handler: http.HandlerFunc(a.export), Errors: []string{"fresh-required", "too-many-requests"}, Summary: "Everything that is held about the person, as a file. Three times a day."},
-		route(a, "DELETE", "/v1/me", fresh, 202, a.deleteMe, "Delete the account after a delay. All sessions end at once; the mailed link undoes it.", "login-failed", "fresh-required", "last-admin", "too-many-requests", "busy"),
+		route(a, "DELETE", "/v1/me", fresh, 202, a.deleteMe, "Delete the account after a delay. All sessions end at once; the mailed link undoes it.", "login-failed", "fresh-required", "last-administrator", "too-many-requests", "busy"),
 		route(a, "POST", "/v1/keep-account", public, 204, a.keepAccount, "Undo a deletion by the mailed link. Nobody is signed in.", "link-invalid"),
-	}
+	}, a.adminRoutes()...)
 }
 
 // route is one line of the table, with what its body and answer look like.
 func route[In, Out any](a *API, method, path string, rule authz.Rule, status int, h func(context.Context, *chain.Request, In) (reply[Out], error), summary string, errors ...string) chain.Route {
 	r := chain.Route{Method: method, Path: path, Rule: rule, Summary: summary, Status: status, Errors: errors, Handler: handle(a, status, h)}
-	if t := reflect.TypeFor[In](); t.NumField() > 0 {
+	t := reflect.TypeFor[In]()
+	if b, ok := reflect.New(t).Interface().(fromBoth); ok {
+		r.Params, r.In = b.types()
+	} else if t.NumField() > 0 {
 		r.In = t
 	}
 	if t := reflect.TypeFor[Out](); t.NumField() > 0 {
@@ -83,8 +86,34 @@ func route[In, Out any](a *API, method, path string, rule authz.Rule, status int
 	return r
 }
 
-// fromPath is what an input without a body is read from.
+// fromPath is an input that is read from the path or the query, and not from a body.
 type fromPath interface{ readPath(*http.Request) error }
+
+// fromBoth is an input that has a body besides.
+type fromBoth interface {
+	fromPath
+	readBody(*http.Request) error
+	types() (params, body reflect.Type)
+}
+
+// withBody is what a path or a query says, and a body.
+type withBody[Path, Body any] struct {
+	Path Path
+	Body Body
+}
+
+func (in *withBody[Path, Body]) readPath(r *http.Request) error {
+	return any(&in.Path).(fromPath).readPath(r)
+}
+
+func (in *withBody[Path, Body]) readBody(r *http.Request) (err error) {
+	in.Body, err = input.DecodeJSON[Body](r, input.MaxBodyBytes)
+	return err
+}
+
+func (in *withBody[Path, Body]) types() (params, body reflect.Type) {
+	return reflect.TypeFor[Path](), reflect.TypeFor[Body]()
+}
 
 func handle[In, Out any](a *API, status int, h func(context.Context, *chain.Request, In) (reply[Out], error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -111,7 +140,11 @@ func handle[In, Out any](a *API, status int, h func(context.Context, *chain.Requ
 
 func decode[In any](r *http.Request) (in In, err error) {
 	if p, ok := any(&in).(fromPath); ok {
-		return in, p.readPath(r)
+		err = p.readPath(r)
+		if b, ok := any(&in).(fromBoth); ok && err == nil {
+			err = b.readBody(r)
+		}
+		return in, err
 	}
 	if r.Method == http.MethodGet || r.Method == http.MethodDelete && reflect.TypeFor[In]().NumField() == 0 {
 		return in, nil

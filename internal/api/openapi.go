@@ -3,11 +3,13 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"net/netip"
 	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ringwall/ringwall/authz"
 	"github.com/ringwall/ringwall/internal/chain"
@@ -71,16 +73,8 @@ func operation(prefix string, r chain.Route, schemas object) object {
 		success["content"] = object{"application/json": object{"schema": reference(r.Out, schemas, isGiven)}}
 	}
 	answers := object{strconv.Itoa(r.Status): success}
-	var parameters []object
-	if r.In != nil {
-		for _, f := range pathFields(r.In) {
-			parameters = append(parameters, object{"name": f.Tag.Get("path"), "in": "path", "required": true, "schema": schemaOf(f.Type, schemas, isAsked)})
-		}
-		for _, f := range queryFields(r.In) {
-			parameters = append(parameters, object{"name": f.Tag.Get("query"), "in": "query", "schema": schemaOf(f.Type, schemas, isAsked), "description": f.Tag.Get("doc")})
-		}
-	}
-	if takesBody(r) {
+	parameters := parametersOf(r, schemas)
+	if hasBody(r) {
 		op["requestBody"] = object{"required": true, "content": object{"application/json": object{"schema": reference(r.In, schemas, isAsked)}}}
 	}
 	if r.Rule.Needs() {
@@ -112,7 +106,7 @@ func codesOf(r chain.Route) []string {
 	if r.Rule.Needs() {
 		codes = append(codes, "unauthenticated")
 	}
-	if r.Method != http.MethodGet && (r.Method != http.MethodDelete || takesBody(r)) { // a body is read, if only to find it empty
+	if r.Method != http.MethodGet && r.Method != http.MethodDelete || hasBody(r) { // a body is read, if only to find it empty
 		codes = append(codes, "invalid", "unsupported-media-type", "timeout")
 	}
 	return codes
@@ -135,27 +129,31 @@ func operationID(r chain.Route) string {
 	return strings.Trim(strings.ToLower(r.Method)+"_"+notWord.ReplaceAllString(strings.TrimPrefix(r.Path, "/v1/"), "_"), "_")
 }
 
-// takesBody reports whether the input of a route is its body, and not its path or query.
-func takesBody(r chain.Route) bool {
-	return r.In != nil && len(pathFields(r.In))+len(queryFields(r.In)) == 0
-}
-
-func queryFields(t reflect.Type) (fields []reflect.StructField) {
-	for i := range t.NumField() {
-		if f := t.Field(i); f.Tag.Get("query") != "" {
-			fields = append(fields, f)
+// parametersOf describes what a route takes from its path and its query.
+func parametersOf(r chain.Route, schemas object) (parameters []object) {
+	from := r.Params
+	if from == nil {
+		from = r.In
+	}
+	if from == nil {
+		return nil
+	}
+	for _, f := range reflect.VisibleFields(from) {
+		for _, in := range []string{"path", "query"} {
+			if name := f.Tag.Get(in); name != "" {
+				parameters = append(parameters, object{"name": name, "in": in, "required": in == "path", "schema": propertySchema(f, schemas, isAsked)})
+			}
 		}
 	}
-	return fields
+	return parameters
 }
 
-func pathFields(t reflect.Type) (fields []reflect.StructField) {
-	for i := range t.NumField() {
-		if f := t.Field(i); f.Tag.Get("path") != "" {
-			fields = append(fields, f)
-		}
+// hasBody reports whether a route reads a body: what it takes does not stand in the path or the query alone.
+func hasBody(r chain.Route) bool {
+	if r.In == nil || r.Params != nil {
+		return r.In != nil
 	}
-	return fields
+	return parametersOf(r, object{}) == nil
 }
 
 // use is whether a type stands in a request or in an answer: it decides which of its members are required.
@@ -181,6 +179,14 @@ func schemaOf(t reflect.Type, schemas object, in use) object {
 		return object{"type": "string", "format": "uuid"}
 	case t == reflect.TypeFor[given]():
 		return object{"type": "string"}
+	case t == reflect.TypeFor[time.Time]():
+		return object{"type": "string", "format": "date-time"}
+	case t == reflect.TypeFor[netip.Prefix]():
+		return object{"type": "string"}
+	case t.Kind() == reflect.Pointer:
+		return schemaOf(t.Elem(), schemas, in)
+	case t.Kind() == reflect.Map:
+		return object{"type": "object", "additionalProperties": schemaOf(t.Elem(), schemas, in)}
 	case t.Kind() == reflect.String:
 		return object{"type": "string"}
 	case t.Kind() == reflect.Bool:
@@ -227,7 +233,7 @@ func structSchema(t reflect.Type, schemas object, in use) object {
 
 func propertySchema(f reflect.StructField, schemas object, in use) object {
 	var property object
-	if f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[given]() {
+	if f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[given]() && f.Tag.Get("query") == "" {
 		property = reference(f.Type, schemas, in)
 	} else {
 		property = schemaOf(f.Type, schemas, in)

@@ -118,13 +118,7 @@ type deviceList struct {
 
 func (a *API) listSessions(ctx context.Context, req *chain.Request, _ none) (reply[deviceList], error) {
 	found, err := a.accounts.Sessions(ctx, req.Actor)
-	out := deviceList{Sessions: make([]deviceInfo, 0, len(found))}
-	for _, s := range found {
-		out.Sessions = append(out.Sessions, deviceInfo{
-			ID: s.ID, Device: sessions.DeviceLabel(s.UserAgent), IP: s.Address, UserAgent: s.UserAgent,
-			CreatedAt: at(s.CreatedMicros), LastSeenAt: at(s.LastSeenMicros), ExpiresAt: at(s.ExpiresMicros), Current: s.ID == req.Session.ID,
-		})
-	}
+	out := describeDevices(found, req.Session.ID)
 	return reply[deviceList]{body: &out}, err
 }
 

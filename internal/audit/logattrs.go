@@ -30,7 +30,7 @@ func LogAttrs(row Row) []slog.Attr {
 		slog.String("level", string(e.Level)),
 		slog.String("description", e.Describe),
 		slog.String("event_id", row.ID.String()),
-		slog.String("actor", actor(row)),
+		slog.String("actor", row.Actor()),
 	}
 	optional := func(name, value string) {
 		if value != "" {
@@ -49,13 +49,14 @@ func LogAttrs(row Row) []slog.Attr {
 	return attrs
 }
 
-func actor(row Row) string {
+// Actor is who acted: the kind, and the id of a person or the name of an operator's account or a worker.
+func (r Row) Actor() string {
 	switch {
-	case !row.ActorUser.IsZero():
-		return clean(row.ActorKind) + ":" + row.ActorUser.String()
-	case row.ActorName != "":
-		return clean(row.ActorKind) + ":" + clean(row.ActorName)
+	case !r.ActorUser.IsZero():
+		return clean(r.ActorKind) + ":" + r.ActorUser.String()
+	case r.ActorName != "":
+		return clean(r.ActorKind) + ":" + clean(r.ActorName)
 	default:
-		return clean(row.ActorKind)
+		return clean(r.ActorKind)
 	}
 }

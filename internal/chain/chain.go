@@ -30,7 +30,7 @@ import (
 	"github.com/ringwall/ringwall/internal/watch"
 )
 
-// Config is what a Chain needs; every field but Watch, the proxies and Log is required.
+// Config is what a Chain needs; every field but Watch, the proxies, the networks and Log is required.
 type Config struct {
 	Sessions       *sessions.Manager
 	Keys           *secret.Keyring
@@ -40,6 +40,7 @@ type Config struct {
 	Prefix         string
 	TrustedProxies []netip.Prefix
 	ProxyHeader    string
+	AdminNetworks  []netip.Prefix // from which administrators may act; none: from nowhere
 	Development    bool
 	Now            func() time.Time
 	Log            *slog.Logger
@@ -49,6 +50,7 @@ type Config struct {
 type Chain struct {
 	Config
 	Cookies   *Cookies
+	Admin     authz.Rule // of every route of administrators
 	policy    *headers.Policy
 	origins   *input.Origins
 	guard     *csrf.Guard
@@ -73,7 +75,7 @@ func New(c Config) (*Chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Chain{Config: c, Cookies: cookies, policy: policy, origins: origins, guard: guard}, nil
+	return &Chain{Config: c, Cookies: cookies, Admin: authz.Admin(c.AdminNetworks...), policy: policy, origins: origins, guard: guard}, nil
 }
 
 // ShowErrors sets how people are shown errors. Call it before serving.
@@ -124,6 +126,7 @@ var (
 	errTwoProofs = problem.New(problem.Malformed, "malformed", "Send either the session cookie or an Authorization header, each once.")
 	errSignIn    = problem.New(problem.Unauthenticated, "unauthenticated", "Sign in first.")
 	errFresh     = problem.New(problem.Forbidden, "fresh-required", "Prove again who you are: this needs a proof of the last five minutes.")
+	errElsewhere = problem.New(problem.Forbidden, "forbidden", "This is open to the networks in ADMIN_NETWORKS alone. Behind a proxy, set TRUSTED_PROXIES too.")
 	errDenied    = problem.New(problem.Forbidden, "forbidden", "You may not do this.")
 )
 
@@ -240,17 +243,45 @@ func (c *Chain) refuse(r *http.Request, req *Request, event audit.Name, reason s
 }
 
 func (c *Chain) checkRule(r *http.Request, p *proof, rule authz.Rule) error {
-	switch rule.Check(p.actor(identity.Request{}), c.Now()) {
+	from := identity.Request{}
+	if rule.NeedsOrigin() {
+		from.Address = c.origin(r)
+	}
+	switch rule.Check(p.actor(from), c.Now()) {
 	case authz.Allowed:
 		return nil
 	case authz.NeedsSignIn:
+		if rule.IsAdmin() { // elsewhere it is no news that somebody is not signed in
+			c.refuse(r, c.describe(r, p), audit.AuthzFail, "no session")
+		}
 		return errSignIn
 	case authz.NeedsRefresh:
+		if rule.IsAdmin() {
+			c.refuse(r, c.describe(r, p), audit.AuthzFail, "not fresh")
+		}
 		return errFresh
+	case authz.Elsewhere:
+		c.refuse(r, c.describe(r, p), audit.AuthzFail, "network")
+		return errElsewhere
 	default:
 		c.refuse(r, c.describe(r, p), audit.AuthzFail, "rule")
 		return errDenied
 	}
+}
+
+// origin is the address that a request is known to come from. If a proxy spoke whom we do not know or cannot read, that is
+// none: its own address, mostly a private one, must not pass for the client's.
+func (c *Chain) origin(r *http.Request) netip.Addr {
+	address := input.ClientAddress(r, c.TrustedProxies, c.ProxyHeader)
+	if address != input.ClientAddress(r, nil, "") {
+		return address
+	}
+	for _, name := range []string{c.ProxyHeader, "X-Forwarded-For", "Forwarded", "X-Real-Ip"} {
+		if len(r.Header.Values(name)) > 0 {
+			return netip.Addr{}
+		}
+	}
+	return address
 }
 
 func clip(text string, most int) string {

@@ -22,6 +22,7 @@ type Route struct {
 
 	// What the API says and takes; empty for pages.
 	Page   bool         // answers HTML, errors included
+	Params reflect.Type // of path and query; nil: those of In, if it has any
 	In     reflect.Type // nil: no body
 	Out    reflect.Type // nil: no body
 	Status int          // of success

@@ -36,10 +36,13 @@ func isFound(mux *http.ServeMux, r *http.Request) bool {
 }
 
 // Serve makes one handler of the table. What no route matches is a 404, and a known path with another method a 405,
-// both as problem documents with all headers.
+// both as problem documents with all headers. A route of administrators that does not have their rule is closed.
 func (c *Chain) Serve(routes []Route) *Table {
 	byPath := map[string][]Route{}
 	for _, r := range routes {
+		if ForAdministrators(r.Path) && !r.Rule.IsAdmin() {
+			r.Rule = authz.Rule{}
+		}
 		pattern := c.Prefix + r.Path
 		if strings.HasPrefix(r.Path, "/.well-known/") {
 			pattern = r.Path
@@ -56,6 +59,16 @@ func (c *Chain) Serve(routes []Route) *Table {
 	}
 	t.all = input.PathGuard(http.HandlerFunc(t.find), c.refusePath)
 	return t
+}
+
+// ForAdministrators reports whether a path below the prefix belongs to the routes of administrators.
+func ForAdministrators(path string) bool {
+	for _, group := range []string{"/v1/admin", "/admin"} {
+		if path == group || strings.HasPrefix(path, group+"/") {
+			return true
+		}
+	}
+	return false
 }
 
 // ServeHTTP answers for a route of ours, and with 404 for any other path.

@@ -90,6 +90,9 @@ func (c *composer) write(kind Kind) bool {
 		l.Intro = []string{c.say("created.intro")}
 	case ApproveAddress, ConfirmAddress, AddressTaken, AddressChanged, AddressLeft:
 		c.address(kind)
+	case Invitation:
+		l.Subject, l.Act, l.NotYou = c.say("invited.subject"), c.say("invited.act"), c.say("invited.not_you")
+		l.Intro = []string{c.say("invited.intro")}
 	case AlertOpened, AlertClosed:
 		c.alert(kind)
 	default:

@@ -72,6 +72,10 @@ func variants() []variant {
 		{"address-taken", mail.AddressTaken, edit(link("/auth/login"))},
 		{"address-changed", mail.AddressChanged, edit(link("/auth/account"))},
 		{"address-left", mail.AddressLeft, edit(link("/auth/forgot-password"))},
+		{"invitation", mail.Invitation, edit(func(d *mail.Data) {
+			token("/auth/signup")(d)
+			d.Link, d.Address, d.Device, d.DisplayName = strings.Replace(d.Link, "?token=", "?invitation=", 1), "", "", ""
+		})},
 		{"account-created", mail.AccountCreated, edit(func(d *mail.Data) { token("/auth/reset-password")(d); d.Address, d.Device = "", "" })},
 		{"new-device", mail.NewDevice, edit(token("/auth/not-me"))},
 		{"account-secured", mail.AccountSecured, edit(token("/auth/reset-password"))},

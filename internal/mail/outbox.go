@@ -75,6 +75,7 @@ const (
 	AccountDeleted         // the last mail
 	AlertOpened            // to operators: an attack was recognised; Kind, What, Where, Count and Command tell it
 	AlertClosed            // to operators: it is over, since Until
+	Invitation             // an operator invites somebody; Link leads to signing up
 )
 
 // Data is what a mail says. A zero field leaves its line out.

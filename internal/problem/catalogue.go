@@ -25,7 +25,7 @@ func Catalogue() []Entry {
 		{"not-found", "Not found", "There is nothing here that you may see.", Missing},
 		{"method-not-allowed", "Method not allowed", "Use one of the methods in the `Allow` header.", MethodNotAllowed},
 		{"conflict", "The state has changed", "Read it again, then repeat the request.", Conflict},
-		{"last-admin", "This is the last administrator", "Give the role to somebody else first.", Conflict},
+		{"last-administrator", "This is the last administrator", "Give somebody else the role `admin` first.", Conflict},
 		{"too-large", "The request is too large", "Bodies are limited to 64 KiB.", TooLarge},
 		{"unsupported-media-type", "Unsupported content type", "Send `Content-Type: application/json`.", UnsupportedMedia},
 		{"misdirected", "This host is not served here", "Call a host that stands in ORIGINS, or add this one to it.", Misdirected},

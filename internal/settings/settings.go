@@ -71,6 +71,7 @@ type Values struct {
 	MailFrom           string
 	TrustedProxies     []netip.Prefix
 	TrustedProxyHeader string
+	AdminNetworks      []netip.Prefix
 	MasterKey          secret.Text
 	Argon2id           password.Params
 	PasswordMinLength  int

@@ -30,9 +30,9 @@ func TestEventsBearTheirActor(t *testing.T) {
 		if err != nil {
 			t.Fatalf("Change: %v", err)
 		}
-		last, err := store.LastRows(ctx, 2)
+		last, err := store.Search(ctx, audit.Filter{Limit: 2})
 		if err != nil || len(last) != 2 || last[0].Seq <= last[1].Seq {
-			t.Fatalf("LastRows = %v, %v; want two, newest first", last, err)
+			t.Fatalf("Search = %v, %v; want two, newest first", last, err)
 		}
 		want := audit.Row{
 			Name: "authn_login_success", ActorKind: "anonymous", User: ada.ID, Session: session, RequestID: "req-1", Route: "POST /v1/login", Count: 1, TimeMicros: start,

@@ -72,9 +72,28 @@ func (s *Store) Rows(ctx context.Context, afterSeq int64, limit int) ([]audit.Ro
 	return many(ctx, s.q, scanAudit, auditRows.And(`seq > ?`, afterSeq).OrderBy(`seq`).Limit(limit))
 }
 
-// LastRows reads the newest rows, newest first.
-func (s *Store) LastRows(ctx context.Context, limit int) ([]audit.Row, error) {
-	return many(ctx, s.q, scanAudit, auditRows.OrderBy(`seq DESC`).Limit(limit))
+// Search reads the rows that a filter chooses; see [audit.ArchiveStore].
+func (s *Store) Search(ctx context.Context, f audit.Filter) ([]audit.Row, error) {
+	q := auditRows.And(`seq > ?`, f.AfterSeq).OrderBy(`seq DESC`).Limit(f.Limit)
+	if f.Oldest {
+		q = q.OrderBy(`seq`)
+	}
+	if f.BeforeSeq != 0 {
+		q = q.And(`seq < ?`, f.BeforeSeq)
+	}
+	if !f.User.IsZero() {
+		q = q.And(`user_id = ? OR actor_user = ?`, key(f.User), key(f.User))
+	}
+	if f.Name != "" {
+		q = q.And(`name = ?`, string(f.Name))
+	}
+	if f.SinceMicros != 0 {
+		q = q.And(`time_micros >= ?`, f.SinceMicros)
+	}
+	if f.UntilMicros != 0 {
+		q = q.And(`time_micros < ?`, f.UntilMicros)
+	}
+	return many(ctx, s.q, scanAudit, q)
 }
 
 func (r reader) OwnEvents(ctx context.Context, owner identity.Subject, beforeSeq int64, brief bool, limit int) ([]audit.Row, error) {

@@ -13,10 +13,6 @@ var (
 		UPDATE ringwall_users
 		SET delete_micros = $2
 		WHERE id = $1`)
-	otherAdmins = sqlsafe.New(`
-		SELECT COUNT(*) FROM ringwall_roles AS r
-		JOIN ringwall_users AS u ON u.id = r.user_id
-		WHERE r.role = $1 AND u.id <> $2 AND u.delete_micros = 0`)
 	dueDeletions = sqlsafe.New(`
 		SELECT id FROM ringwall_users
 		WHERE delete_micros > 0 AND delete_micros <= $1
@@ -33,11 +29,6 @@ var (
 
 func (c *change) SetDeletion(ctx context.Context, user identity.ID, deleteMicros int64) error {
 	return c.toUser(ctx, user, setDeletion.With(key(user), deleteMicros))
-}
-
-func (c *change) OtherAdmins(ctx context.Context, user identity.ID) (int, error) {
-	n, err := one(ctx, c.turn, scanNumber, otherAdmins.With(account.AdminRole, key(user)))
-	return int(n), err
 }
 
 // DueDeletions are the people whose time is over; see [account.Store].

@@ -103,6 +103,7 @@ var (
 	_ alerts.Tx             = (*change)(nil)
 	_ audit.SealStore       = (*Store)(nil)
 	_ audit.RefusalStore    = (*Store)(nil)
+	_ audit.ArchiveStore    = (*Store)(nil)
 	_ audit.PersonKeys      = (*change)(nil)
 	_ audit.PersonKeyReader = (*Store)(nil)
 )

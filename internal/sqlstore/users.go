@@ -69,7 +69,16 @@ var (
 		INSERT INTO ringwall_roles (user_id, role)
 		SELECT id, $2 FROM ringwall_users WHERE id = $1
 		ON CONFLICT (user_id, role) DO NOTHING`)
-	revokeRole = sqlsafe.New(`DELETE FROM ringwall_roles WHERE user_id = $1 AND role = $2`)
+	// Whoever may still act as an administrator, but for one.
+	otherAdministrators = sqlsafe.New(`
+		SELECT COUNT(*)
+		FROM ringwall_users AS u
+		JOIN ringwall_roles AS r ON r.user_id = u.id
+		WHERE r.role = 'admin' AND u.id <> $1 AND u.delete_micros = 0
+			AND (u.locked_micros = 0 OR u.lock_until_micros <> 0 AND u.lock_until_micros <= $2)`)
+	// PostgreSQL only: whoever takes an administrator away waits here for others who do, and then sees what they did.
+	oneAdministratorAtATime = sqlsafe.New(`SELECT pg_advisory_xact_lock(8244241983541963885)`)
+	revokeRole              = sqlsafe.New(`DELETE FROM ringwall_roles WHERE user_id = $1 AND role = $2`)
 )
 
 func (r reader) UserByID(ctx context.Context, id identity.ID) (account.User, error) {
@@ -95,6 +104,25 @@ func (r reader) UserByEmail(ctx context.Context, canonical string) (account.User
 
 func (r reader) Users(ctx context.Context, after identity.ID, limit int) ([]account.User, error) {
 	return many(ctx, r.q, scanUser, users.And(`id > ?`, key(after)).Limit(limit))
+}
+
+func (r reader) SearchUsers(ctx context.Context, f account.UserFilter) ([]account.User, error) {
+	q := users.And(`email_canonical > ?`, clean(f.After)).OrderBy(`email_canonical`).Limit(f.Limit)
+	if f.Text != "" {
+		part := "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(strings.ToLower(clean(f.Text))) + "%"
+		q = q.And(`email_canonical LIKE ? ESCAPE '!' OR LOWER(display_name) LIKE ? ESCAPE '!'`, part, part)
+	}
+	if f.Role != "" {
+		q = q.And(`EXISTS (SELECT 1 FROM ringwall_roles WHERE user_id = u.id AND role = ?)`, clean(f.Role))
+	}
+	switch {
+	case f.Locked == nil:
+	case *f.Locked:
+		q = q.And(`locked_micros <> 0 AND (lock_until_micros = 0 OR lock_until_micros > ?)`, f.NowMicros)
+	default:
+		q = q.And(`locked_micros = 0 OR lock_until_micros <> 0 AND lock_until_micros <= ?`, f.NowMicros)
+	}
+	return many(ctx, r.q, scanUser, q)
 }
 
 func scanUser(s scanner) (u account.User, err error) {
@@ -173,6 +201,17 @@ func (c *change) Revoke(ctx context.Context, user identity.ID, role string) erro
 	c.turn.users = append(c.turn.users, user)
 	_, err := c.turn.exec(ctx, revokeRole.With(key(user), role))
 	return err
+}
+
+// OtherAdministrators counts; see [account.AdminTx].
+func (c *change) OtherAdministrators(ctx context.Context, except identity.ID, nowMicros int64) (int, error) {
+	if c.lock {
+		if _, err := c.turn.exec(ctx, oneAdministratorAtATime); err != nil {
+			return 0, err
+		}
+	}
+	n, err := one(ctx, c.q, scanNumber, otherAdministrators.With(key(except), nowMicros))
+	return int(n), err
 }
 
 // missing is the account's word for no row.

@@ -50,7 +50,7 @@ var (
 	errLink  = problem.New(problem.Invalid, "link-invalid", "x")
 	errReset = problem.New(problem.Forbidden, "reset-required", "x")
 	errGoing = problem.New(problem.Forbidden, "deletion-pending", "x")
-	errLast  = problem.New(problem.Conflict, "last-admin", "x")
+	errLast  = problem.New(problem.Conflict, "last-administrator", "x")
 	errSolve = problem.New(problem.Forbidden, "challenge-required", "x").Extend("challenge", map[string]any{"algorithm": "SHA-256", "salt": `"><script>&`})
 	errWeak  = problem.New(problem.Invalid, "password-weak", "x").With(problem.Field{Name: "password", Code: "too-short", Detail: "x"})
 )
