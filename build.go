@@ -62,7 +62,7 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 	rw.ceiling = rw.newCeiling(hasher)
 	rw.accounts = account.New(account.Config{
 		Store: rw.store, Keys: rw.keys, Hasher: hasher, Policy: password.Policy{MinLength: o.PasswordMinLength}, Engine: rw.sessions,
-		Refusals: refusals, Archive: rw.archive, Attempts: attempts, Addresses: addresses, Ceiling: rw.ceiling, Watch: rw.watch, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
+		Refusals: refusals, Archive: rw.archive, Attempts: attempts, Signup: o.signupPolicy(), Addresses: addresses, Ceiling: rw.ceiling, Watch: rw.watch, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
 		DeletionDelay: o.DeletionDelay,
 	})
 	if err := rw.buildHandler(refusals); err != nil {

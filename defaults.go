@@ -64,6 +64,7 @@ func (o Options) settle() (Options, error) {
 	o.Origins = slices.Clone(o.Origins)
 	o.TrustedProxies = slices.Clone(o.TrustedProxies)
 	o.InsecureWebhookNetworks = slices.Clone(o.InsecureWebhookNetworks)
+	o.SignupDomains = slices.Clone(o.SignupDomains)
 	o.AdminNetworks = slices.Clone(o.AdminNetworks)
 	if len(o.AdminNetworks) == 0 {
 		o.AdminNetworks = privateNetworks()
@@ -95,7 +96,7 @@ func (o Options) settle() (Options, error) {
 		o.LimitAddress = limits.Default()
 	}
 
-	faults := []error{o.checkOrigins(), o.checkPrefix(), o.checkName(), o.checkSessions(), o.checkMail(), o.checkProxies(), o.checkLimits(), o.checkDatabase(), o.checkAlerts(), o.Argon2id.Check()}
+	faults := []error{o.checkOrigins(), o.checkPrefix(), o.checkName(), o.checkSessions(), o.checkMail(), o.checkProxies(), o.checkLimits(), o.checkSignup(), o.checkDatabase(), o.checkAlerts(), o.Argon2id.Check()}
 	if o.PasswordMinLength != 0 && (o.PasswordMinLength < 15 || o.PasswordMinLength > 128) {
 		faults = append(faults, errors.New("PasswordMinLength must be 15 to 128: shorter passwords are weak without a second factor"))
 	}
@@ -224,6 +225,34 @@ func (o Options) checkLimits() error {
 		return errors.New("LimitAddress has one to three windows, each of 1 or more in whole seconds up to 31 days, no two of the same time")
 	}
 	return nil
+}
+
+// checkSignup brings the domains into their canonical form.
+func (o Options) checkSignup() error {
+	switch o.Signup {
+	case "", "open", "invite", "domains", "closed":
+	default:
+		return errors.New(`Signup must be "open", "invite", "domains" or "closed"`)
+	}
+	if (o.Signup == "domains") != (len(o.SignupDomains) > 0) {
+		return errors.New(`Signup "domains" and SignupDomains belong together: list the domains whose addresses may sign up`)
+	}
+	for i, domain := range o.SignupDomains {
+		address, err := input.ParseEmail("x@" + domain)
+		if err != nil {
+			return fmt.Errorf("SignupDomains holds %q, which is no domain: write example.org", domain)
+		}
+		_, o.SignupDomains[i], _ = strings.Cut(address.Key(), "@") // a copy of our own
+	}
+	return nil
+}
+
+func (o Options) signupPolicy() account.SignupPolicy {
+	policy := account.SignupPolicy{Mode: account.SignupMode(o.Signup), Domains: o.SignupDomains}
+	if o.Signup == "open" {
+		policy.Mode = account.SignupOpen
+	}
+	return policy
 }
 
 // checkAlerts keeps alerts from going nowhere, or where others read them.

@@ -41,6 +41,7 @@ var commands = map[string]command{
 	"user.email":     operation((*Ringwall).changeAddress),
 	"user.grant":     operation((*Ringwall).grantRole),
 	"user.revoke":    operation((*Ringwall).revokeRole),
+	"user.invite":    operation((*Ringwall).inviteUser),
 	"session.list":   operation((*Ringwall).listSessions),
 	"session.revoke": operation((*Ringwall).revokeSessions),
 	"audit.tail":     operation((*Ringwall).tailAudit),

@@ -60,6 +60,14 @@ type Options struct {
 	// ServiceName is what pages and mails call the service. Default: the host of the first origin, "Ringwall" on loopback.
 	ServiceName string
 
+	// Signup is who may get an account without an operator: "open" (everybody who can confirm an address), "domains"
+	// (addresses of SignupDomains), "invite" (whoever was invited) or "closed" (nobody). Default: "open".
+	Signup string
+
+	// SignupDomains are the domains of addresses that may sign up, such as "example.org". Subdomains are domains of their
+	// own. Required with "domains".
+	SignupDomains []string
+
 	// Argon2id is the cost of a password hash. Default: m=65536 KiB, t=3, p=1. Floor: m=19456, t=2, p=1.
 	Argon2id password.Params
 

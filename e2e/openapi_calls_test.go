@@ -162,6 +162,15 @@ func (s story) administrators() {
 	s.call(c, "GET", path+"/sessions", nil, 200, "")
 	s.call(c, "GET", "/auth/v1/admin/audit?limit=500", nil, 200, "")
 	s.call(c, "GET", "/auth/v1/admin/audit?event=none", nil, 422, "invalid")
+	s.call(c, "POST", "/auth/v1/admin/invitations", object{"email": "guest@example.org", "reason": "x"}, 201, "")
+	s.call(c, "POST", "/auth/v1/admin/invitations", object{"email": "admin@example.org", "reason": "x"}, 409, "conflict")
+	token := object{"token": invitation(s.T, s.server, "guest@example.org", 1), "password": ringwalltest.Password, "display_name": "Guest"}
+	s.call(s.server.Client(), "POST", "/auth/v1/signup/invitation", token, 204, "")
+	s.call(s.server.Client(), "POST", "/auth/v1/signup/invitation", token, 422, "link-invalid")
+	var made struct{ ID string }
+	s.call(c, "POST", "/auth/v1/admin/invitations", object{"email": "guest2@example.org", "role": "support", "reason": "x"}, 201, "").Into(s.T, &made)
+	s.call(c, "GET", "/auth/v1/admin/invitations", nil, 200, "")
+	s.call(c, "DELETE", "/auth/v1/admin/invitations/"+made.ID, why, 204, "")
 	me := operate(s.T, s.server, "user.show", object{"user": "admin@example.org"})["user"].(object)["id"].(string)
 	s.call(c, "POST", "/auth/v1/admin/users/"+me+"/lock", why, 409, "last-administrator")
 }

@@ -237,6 +237,10 @@ func TestRequestSchemasAgreeWithTheServer(t *testing.T) {
 		"DELETE /auth/v1/me":              {"password": "x"},
 		"/auth/v1/password":               {"current_password": "x", "new_password": newPassword},
 
+		"/auth/v1/signup/invitation": {"token": "none", "password": ringwalltest.Password, "display_name": "New"},
+
+		"/auth/v1/admin/invitations":             {"email": "guest@example.org", "role": "support", "reason": "x", "language": "de"},
+		"/auth/v1/admin/invitations/{id}":        {"reason": "x"},
 		"/auth/v1/admin/users/{id}/sessions":     {"reason": "x"},
 		"/auth/v1/admin/sessions/{id}":           {"reason": "x"},
 		"/auth/v1/admin/users/{id}/lock":         {"reason": "x", "until": "2999-01-01T00:00:00Z"},

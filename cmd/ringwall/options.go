@@ -55,6 +55,8 @@ func optionsOf(v *settings.Values, logger *slog.Logger) ringwall.Options {
 		SMTP:               v.SMTP,
 		MailFrom:           v.MailFrom,
 		ServiceName:        v.ServiceName,
+		Signup:             v.Signup,
+		SignupDomains:      v.SignupDomains,
 		Argon2id:           v.Argon2id,
 		PasswordMinLength:  v.PasswordMinLength,
 		SessionIdle:        v.SessionIdle,

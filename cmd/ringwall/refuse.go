@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -247,6 +248,14 @@ func (c *checker) rules() {
 	}
 	if c.LimitGlobal.Count != 0 && c.LimitGlobal.Per != time.Minute {
 		c.fault("LIMIT_GLOBAL", "counts another time than minutes. Write it as 600/1m, or unset it.")
+	}
+	switch {
+	case !slices.Contains([]string{"open", "invite", "domains", "closed"}, c.Signup):
+		c.fault("SIGNUP", strconv.Quote(c.Signup)+" is none of open, invite, domains and closed.")
+	case c.Signup == "domains" && len(c.SignupDomains) == 0:
+		c.fault("SIGNUP_DOMAINS", "is not set, but RINGWALL_SIGNUP is domains. List the domains whose addresses may sign up, such as example.org.")
+	case c.Signup != "domains" && len(c.SignupDomains) > 0:
+		c.fault("SIGNUP_DOMAINS", "is set, but RINGWALL_SIGNUP is not domains, so it would do nothing. Set that, or unset this.")
 	}
 	if c.SessionIdle > c.SessionAbsolute {
 		c.fault("SESSION_IDLE", c.SessionIdle.String()+" is longer than RINGWALL_SESSION_ABSOLUTE ("+c.SessionAbsolute.String()+"), so it would never end a session. Make it shorter, such as 30m.")

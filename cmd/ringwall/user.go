@@ -13,6 +13,7 @@ import (
 type userCommands struct {
 	settingFlags
 	Create userCreate `cmd:"" help:"Make an account. Without a password its owner chooses one through a link."`
+	Invite userInvite `cmd:"" help:"Invite somebody by mail to make an account of their own."`
 	List   userList   `cmd:"" help:"List accounts."`
 	Show   userShow   `cmd:"" help:"Show an account and its sessions."`
 	Lock   userLock   `cmd:"" help:"Lock an account and end its sessions."`

@@ -55,6 +55,7 @@ type Config struct {
 	Refusals  *audit.Refusals
 	Archive   *audit.Archive
 	Attempts  AttemptPolicy // D05, D25
+	Signup    SignupPolicy
 	Addresses *limits.Addresses
 	Ceiling   *ceiling.Ceiling
 	Watch     *watch.Watch // learns how sign-ins end; may be nil

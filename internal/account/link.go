@@ -158,6 +158,9 @@ func (s *Service) lockDown(ctx context.Context, by identity.Actor, tx Tx, user U
 		err = endLinks(ctx, tx, user.ID)
 	}
 	if err == nil {
+		err = tx.DeleteInvitationsBy(ctx, user.ID) // whoever used the account may have left some
+	}
+	if err == nil {
 		err = tx.DeleteLinks(ctx, user.ID, LinkNotMe)
 	}
 	if err != nil || user.LockedAt(s.Now()) {

@@ -168,6 +168,9 @@ func (s *Service) Lock(ctx context.Context, by identity.Actor, user User, until 
 		if err == nil {
 			err = endLinks(ctx, tx, user.ID)
 		}
+		if err == nil {
+			err = tx.DeleteInvitationsBy(ctx, user.ID)
+		}
 		if err != nil {
 			return event, err
 		}
@@ -203,6 +206,9 @@ func (s *Service) Revoke(ctx context.Context, by identity.Actor, user User, role
 	return s.changeRole(ctx, by, roleChange{user, role, reason, "revoked", func(ctx context.Context, tx Tx, id identity.ID, role string) error {
 		if role == authz.Administrator {
 			if err := s.keepAdministrator(ctx, tx, id); err != nil {
+				return err
+			}
+			if err := tx.DeleteInvitationsBy(ctx, id); err != nil {
 				return err
 			}
 		}

@@ -26,10 +26,16 @@ type SignUp struct {
 
 // SignUp makes a pending sign-up and mails a link and a code (D22). For an address that has an account it does the same
 // work, and the mail tells the owner (D17). The flow token marks the browser: with it, confirming needs no password.
-// Problems: invalid, password-weak, challenge-required, too-many-requests, busy.
+// Problems: signup-closed, invalid, password-weak, challenge-required, too-many-requests, busy.
 func (s *Service) SignUp(ctx context.Context, by identity.Actor, in SignUp) (flow secret.Text, err error) {
+	if err := s.SignUpOpen(); err != nil {
+		return flow, err
+	}
 	address, name, err := readPerson(in.Email, in.DisplayName)
 	if err != nil {
+		return flow, err
+	}
+	if err := s.admits(address.Key()); err != nil {
 		return flow, err
 	}
 	if err := s.checkPassword(in.Password, address.Key(), name); err != nil {
@@ -196,7 +202,7 @@ func (s *Service) sameFlow(signup Signup, flow string) bool {
 }
 
 // ConfirmByToken makes the user of the pending sign-up whose link this is. A browser without that sign-up's flow
-// cookie must show the password too (D22). Problems: link-invalid, password-required, login-failed, too-many-requests, busy.
+// cookie must show the password too (D22). Problems: signup-closed, link-invalid, password-required, login-failed, too-many-requests, busy.
 func (s *Service) ConfirmByToken(ctx context.Context, by identity.Actor, token, flow, typed string) error {
 	signup, err := s.signupByToken(ctx, token)
 	if errors.Is(err, errLink) {
@@ -236,6 +242,9 @@ func (s *Service) ConfirmByCode(ctx context.Context, by identity.Actor, email, c
 
 // confirm makes the user. Of fifty parallel calls one succeeds: TakeSignup decides.
 func (s *Service) confirm(ctx context.Context, by identity.Actor, signup Signup, flow, typed string) error {
+	if err := s.admits(signup.EmailCanonical); err != nil { // it was asked for when others still might
+		return err
+	}
 	if !s.sameFlow(signup, flow) {
 		if typed == "" {
 			return errPassword

@@ -136,6 +136,20 @@ type AdminReader interface {
 	SearchUsers(ctx context.Context, filter UserFilter) ([]User, error) // the Password is left out
 }
 
+// InvitationReader reads invitations.
+type InvitationReader interface {
+	Invitations(ctx context.Context, after string, nowMicros int64, limit int) ([]Invitation, error) // by canonical address, without those that have expired
+	InvitationByToken(ctx context.Context, tokenMAC []byte) (Invitation, error)                      // [ErrMissing]
+}
+
+// InvitationTx changes invitations. TakeInvitation deletes and reports whether it did: of fifty parallel calls exactly one is true.
+type InvitationTx interface {
+	ReplaceInvitation(ctx context.Context, invitation Invitation) error // the one of the same address, if there is one
+	TakeInvitation(ctx context.Context, tokenMAC []byte, nowMicros int64) (bool, error)
+	DeleteInvitation(ctx context.Context, id identity.ID) (bool, error)
+	DeleteInvitationsBy(ctx context.Context, user identity.ID) error
+}
+
 // AdminTx keeps the last administrator.
 type AdminTx interface {
 	// OtherAdministrators counts those who hold the role and are neither locked nor about to be deleted, but for one. Until
@@ -149,6 +163,7 @@ type Store interface {
 	OwnReader
 	LinkReader
 	AdminReader
+	InvitationReader
 	// Change runs change in one transaction, with the audit event that it returns and the mails that it queued:
 	// all or nothing. An event without a name is an error. The function may run more than once and must only
 	// touch the transaction; it must not wait for anything else, because on SQLite others share its turn.
@@ -171,6 +186,7 @@ type Tx interface {
 	OwnReader
 	UserTx
 	AdminTx
+	InvitationTx
 	SignupTx
 	EmailTx
 	SessionTx

@@ -28,6 +28,9 @@ func (a *API) adminRoutes() []chain.Route {
 		route(a, "POST", "/v1/admin/users/{id}/demand-reset", admin, 204, a.adminDemandReset, "Let the password open nothing until its owner has chosen another by the mailed link. All sessions end.", refusals("not-found")...),
 		route(a, "PUT", "/v1/admin/users/{id}/roles/{role}", admin, 204, a.adminGrant, "Give a role.", refusals("not-found")...),
 		route(a, "DELETE", "/v1/admin/users/{id}/roles/{role}", admin, 204, a.adminRevoke, "Take a role.", refusals("not-found", "last-administrator")...),
+		route(a, "GET", "/v1/admin/invitations", admin, 200, a.adminInvitations, "The invitations that wait, in the order of their addresses.", refusals()...),
+		route(a, "POST", "/v1/admin/invitations", admin, 201, a.adminInvite, "Invite somebody by mail; an earlier invitation of the address stops working.", refusals("conflict", "signup-closed")...),
+		route(a, "DELETE", "/v1/admin/invitations/{id}", admin, 204, a.adminRevokeInvitation, "Take an invitation back.", refusals("not-found")...),
 		route(a, "GET", "/v1/admin/audit", admin, 200, a.adminAudit, "Read the audit log, newest first. A page may be short though `next` leads on.", refusals()...),
 	}
 }
@@ -141,9 +144,8 @@ type because struct {
 }
 
 type (
-	onUser    struct{ withBody[userID, because] }
-	onSession struct{ withBody[userID, because] }
-	onRole    struct{ withBody[userRole, because] }
+	onID   = withBody[userID, because]
+	onRole = withBody[userRole, because]
 )
 
 // onUser runs an act on a person, who must be there.
@@ -155,14 +157,14 @@ func (a *API) onUser(ctx context.Context, by identity.Actor, id identity.ID, act
 	return reply[none]{}, err
 }
 
-func (a *API) adminEndSessions(ctx context.Context, req *chain.Request, in onUser) (reply[none], error) {
+func (a *API) adminEndSessions(ctx context.Context, req *chain.Request, in onID) (reply[none], error) {
 	return a.onUser(ctx, req.Actor, in.Path.ID, func(u account.User) error {
 		_, err := a.accounts.EndSessions(ctx, req.Actor, u.ID, in.Body.Reason)
 		return err
 	})
 }
 
-func (a *API) adminEndSession(ctx context.Context, req *chain.Request, in onSession) (reply[none], error) {
+func (a *API) adminEndSession(ctx context.Context, req *chain.Request, in onID) (reply[none], error) {
 	return reply[none]{}, a.accounts.EndSession(ctx, req.Actor, in.Path.ID, in.Body.Reason)
 }
 
@@ -171,7 +173,7 @@ type lockInput struct {
 	Until string `json:"until,omitempty" maxLength:"40" doc:"When the lock ends by itself, in RFC 3339; without it, when somebody unlocks."`
 }
 
-type lockUser struct{ withBody[userID, lockInput] }
+type lockUser = withBody[userID, lockInput]
 
 func (a *API) adminLock(ctx context.Context, req *chain.Request, in lockUser) (reply[none], error) {
 	var until time.Time
@@ -185,11 +187,11 @@ func (a *API) adminLock(ctx context.Context, req *chain.Request, in lockUser) (r
 	return a.onUser(ctx, req.Actor, in.Path.ID, func(u account.User) error { return a.accounts.Lock(ctx, req.Actor, u, until, in.Body.Reason) })
 }
 
-func (a *API) adminUnlock(ctx context.Context, req *chain.Request, in onUser) (reply[none], error) {
+func (a *API) adminUnlock(ctx context.Context, req *chain.Request, in onID) (reply[none], error) {
 	return a.onUser(ctx, req.Actor, in.Path.ID, func(u account.User) error { return a.accounts.Unlock(ctx, req.Actor, u, in.Body.Reason) })
 }
 
-func (a *API) adminDemandReset(ctx context.Context, req *chain.Request, in onUser) (reply[none], error) {
+func (a *API) adminDemandReset(ctx context.Context, req *chain.Request, in onID) (reply[none], error) {
 	return a.onUser(ctx, req.Actor, in.Path.ID, func(u account.User) error { return a.accounts.DemandReset(ctx, req.Actor, u, in.Body.Reason) })
 }
 

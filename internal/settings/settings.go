@@ -73,6 +73,8 @@ type Values struct {
 	TrustedProxyHeader string
 	AdminNetworks      []netip.Prefix
 	MasterKey          secret.Text
+	Signup             string
+	SignupDomains      []string
 	Argon2id           password.Params
 	PasswordMinLength  int
 	DeletionDelay      time.Duration

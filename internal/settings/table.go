@@ -64,6 +64,10 @@ func storage() []Setting {
 // rules are the limits on passwords, sessions and attempts.
 func rules() []Setting {
 	return []Setting{
+		{Name: "SIGNUP", Default: "open", Example: "invite", Users: engine, into: func(v *Values) any { return &v.Signup },
+			Help: "Who may get an account without an operator: open (everybody), domains (addresses of SIGNUP_DOMAINS), invite (whoever was invited) or closed (nobody)."},
+		{Name: "SIGNUP_DOMAINS", Example: "example.org,example.com", Users: engine, into: func(v *Values) any { return &v.SignupDomains },
+			Help: "The domains whose addresses may sign up, separated by commas, with SIGNUP=domains; a subdomain is another domain."},
 		{Name: "ARGON2ID", Default: "m=65536,t=3,p=1", Example: "m=131072,t=3,p=1", Users: engine, into: func(v *Values) any { return &v.Argon2id },
 			Help: "The cost of a password hash: memory in KiB, passes, lanes; not less than m=19456,t=2,p=1."},
 		{Name: "PASSWORD_MIN_LENGTH", Default: "15", Example: "16", Users: engine, into: func(v *Values) any { return &v.PasswordMinLength },

@@ -20,6 +20,9 @@ var (
 	purgeSignups = sqlsafe.New(`
 		DELETE FROM ringwall_signups
 		WHERE id IN (SELECT id FROM ringwall_signups WHERE expires_micros <= $1 LIMIT 500)`)
+	purgeInvitations = sqlsafe.New(`
+		DELETE FROM ringwall_invitations
+		WHERE id IN (SELECT id FROM ringwall_invitations WHERE expires_micros <= $1 LIMIT 500)`)
 	purgeResets = sqlsafe.New(`
 		DELETE FROM ringwall_resets
 		WHERE id IN (SELECT id FROM ringwall_resets WHERE expires_micros <= $1 LIMIT 500)`)
@@ -57,7 +60,7 @@ var (
 		RETURNING token_hash`)
 )
 
-// Purge deletes what has expired: sign-ups, resets, links, changes of address, devices, attempt counters, used challenges, and sessions that timed out two minutes ago; alerts
+// Purge deletes what has expired: sign-ups, invitations, resets, links, changes of address, devices, attempt counters, used challenges, and sessions that timed out two minutes ago; alerts
 // closed ninety days ago, the minutes of the ceiling after a week, and webhooks given up thirty days ago. It works in batches, so that others have their turn
 // between them, and returns how many rows went.
 func (s *Store) Purge(ctx context.Context, nowMicros int64) (int, error) {
@@ -66,7 +69,7 @@ func (s *Store) Purge(ctx context.Context, nowMicros int64) (int, error) {
 		rows  sqlsafe.Statement
 		until int64
 	}{
-		{purgeSignups, nowMicros}, {purgeResets, nowMicros}, {purgeEmailChanges, nowMicros}, {purgeLinks, nowMicros}, {purgeDevices, nowMicros}, {purgeAttempts, nowMicros},
+		{purgeSignups, nowMicros}, {purgeInvitations, nowMicros}, {purgeResets, nowMicros}, {purgeEmailChanges, nowMicros}, {purgeLinks, nowMicros}, {purgeDevices, nowMicros}, {purgeAttempts, nowMicros},
 		{purgePuzzles, nowMicros}, {purgeCeiling, nowMicros},
 		{purgeAlerts, nowMicros - keepAlerts.Microseconds()}, {purgeWebhooks, nowMicros - keepWebhooks.Microseconds()},
 	} {

@@ -24,6 +24,8 @@ func TestPurge(t *testing.T) {
 			return errors.Join(
 				tx.InsertSession(ctx, idle), tx.InsertSession(ctx, timedOut), tx.InsertSession(ctx, live),
 				tx.RememberDevice(ctx, ada.ID, device, start+hour),
+				tx.ReplaceInvitation(ctx, account.Invitation{ID: identity.NewRandomID(), EmailCanonical: "c@example.org", TokenMAC: []byte("old"), ExpiresMicros: start + hour}),
+				tx.ReplaceInvitation(ctx, account.Invitation{ID: identity.NewRandomID(), EmailCanonical: "d@example.org", TokenMAC: []byte("new"), ExpiresMicros: start + 25*hour}),
 				tx.InsertReset(ctx, account.Reset{ID: identity.NewRandomID(), User: ada.ID, TokenMAC: []byte("t"), ExpiresMicros: start + hour}))
 		})
 		putEmailChange(t, store, ada.ID, "ada@example.net", start+hour)
@@ -33,6 +35,9 @@ func TestPurge(t *testing.T) {
 		gone, err := store.Purge(ctx, start+24*hour)
 		if err != nil || gone != 7 {
 			t.Errorf("Purge = %d, %v; want 7", gone, err)
+		}
+		if _, err := store.InvitationByToken(ctx, []byte("new")); err != nil {
+			t.Errorf("the new invitation: %v", err)
 		}
 		if hashes, _, _ := heard.take(); len(hashes) != 2 {
 			t.Errorf("%d sessions were announced, want the two that timed out", len(hashes))

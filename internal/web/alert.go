@@ -31,6 +31,9 @@ func (v *visit) blame(p *page, e *problem.Error) {
 	case e.Code == "password-required" && slices.Contains(p.known, "password"):
 		p.accuse("password", v.problemText(e))
 		return
+	case e.Code == "signup-closed" && slices.Contains(p.known, "email"): // the page is open, so it is the address
+		p.accuse("email", v.lang.say("fault.signup-domain"))
+		return
 	case e.Code == "link-invalid" && slices.Contains(p.known, "code"):
 		p.accuse("code", v.lang.say("fault.code-wrong"))
 		return

@@ -32,6 +32,7 @@ func TestPostsEndInARedirectThatAGetMayFollow(t *testing.T) {
 		{"resend", false, "/auth/check-mail/resend", []string{"email", "ada@example.org"}, "ResendConfirmation ada@example.org", "/auth/check-mail?done=mail-sent", "__Host-ringwall-note"},
 		{"link", false, "/auth/verify-email", []string{"token", "good"}, "ConfirmByToken good flow", "/auth/login?done=email-confirmed", "flow __Host-ringwall-note"},
 		{"forgotten", false, "/auth/forgot-password", []string{"email", "ada@example.org"}, "ForgotPassword ada@example.org", "/auth/forgot-password/sent", "__Host-ringwall-note"},
+		{"an invitation signs nobody in", false, "/auth/signup/invitation", []string{"token", "good", "display_name", "Ada", "password", words}, "AcceptInvitation good Ada", "/auth/login?done=invitation-accepted", "__Host-ringwall-note"},
 		{"reset signs nobody in", false, "/auth/reset-password", []string{"token", "good", "password", words}, "ResetPassword good", "/auth/login?done=password-reset", "device __Host-ringwall-note"},
 		{"change", true, "/auth/account/password", []string{"current_password", "x", "new_password", words}, "ChangePassword", "/auth/account?done=password-changed", "session"},
 		{"one device", true, "/auth/account/devices/" + id(2).String(), nil, "RevokeSession " + id(2).String(), "/auth/account?done=device-signed-out", ""},
@@ -70,7 +71,7 @@ func TestPostsEndInARedirectThatAGetMayFollow(t *testing.T) {
 func TestGetsChangeNothing(t *testing.T) {
 	// Mail scanners and browsers that look ahead follow every link.
 	h := newHouse(t).signIn()
-	for _, path := range []string{"/auth/", "/auth/verify-email?token=good", "/auth/reset-password?token=good", "/auth/account", "/auth/account/devices/" + id(2).String(),
+	for _, path := range []string{"/auth/", "/auth/verify-email?token=good", "/auth/reset-password?token=good", "/auth/signup?invitation=good", "/auth/account", "/auth/account/devices/" + id(2).String(),
 		"/auth/account/other-devices", "/auth/reauthenticate", "/auth/check-mail", "/auth/forgot-password/sent", "/.well-known/change-password"} {
 		h.get(path)
 	}
@@ -143,6 +144,7 @@ func TestWhatWasTypedStaysAndPasswordsDoNot(t *testing.T) {
 		{"/auth/signup", []string{"display_name", "Ada", "email", "ada@example.org", "password", canary, "return_to", "/invoices"}, []string{`value="Ada"`, `value="ada@example.org"`, `value="/invoices"`}},
 		{"/auth/check-mail", []string{"email", "ada@example.org", "code", "ABCD-EFGH", "password", canary, "return_to", "/invoices"}, []string{`value="ada@example.org"`, `value="ABCD-EFGH"`, `value="/invoices"`}},
 		{"/auth/verify-email", []string{"token", "good", "password", canary}, []string{`name="token" value="good"`}},
+		{"/auth/signup/invitation", []string{"token", "good", "display_name", "Ada", "password", canary}, []string{`name="token" value="good"`, `value="Ada"`}},
 		{"/auth/reset-password", []string{"token", "good", "password", canary}, []string{`name="token" value="good"`}},
 		{"/auth/account/password", []string{"current_password", canary, "new_password", canary}, nil},
 		{"/auth/reauthenticate", []string{"password", canary, "return_to", "/invoices"}, []string{`value="/invoices"`}},

@@ -16,15 +16,16 @@ var templateFiles embed.FS
 // readPages parses each page together with the frame and its parts, bound to one language.
 func (w *Web) readPages(l *language) error {
 	funcs := template.FuncMap{
-		"lang":    func() string { return l.tag },
-		"service": func() string { return w.Service },
-		"t":       l.say,
-		"link":    w.link,
-		"asset":   w.asset,
-		"field":   w.field,
-		"list":    func(items ...any) []any { return items },
-		"code":    codeSpans,
-		"minimum": func() int { return w.PasswordMinLength },
+		"lang":     func() string { return l.tag },
+		"service":  func() string { return w.Service },
+		"t":        l.say,
+		"link":     w.link,
+		"asset":    w.asset,
+		"field":    w.field,
+		"list":     func(items ...any) []any { return items },
+		"code":     codeSpans,
+		"minimum":  func() int { return w.PasswordMinLength },
+		"joinable": func() bool { return w.Accounts.SignUpOpen() == nil },
 	}
 	frame, err := template.New("frame").Funcs(funcs).ParseFS(templateFiles, "templates/frame/*.html")
 	if err != nil {

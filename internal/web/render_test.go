@@ -39,6 +39,7 @@ type people struct {
 	calls    []string
 	activity []account.Activity
 	next     string
+	closed   error // to strangers
 }
 
 func (p *people) did(call ...string) error {
@@ -75,6 +76,13 @@ func (p *people) ResetByToken(ctx context.Context, token string) (account.Pendin
 }
 func (p *people) ResetPassword(_ context.Context, _ identity.Actor, token, _, _, _ string) (secret.Text, error) {
 	return secret.NewText("device"), p.did("ResetPassword", token)
+}
+func (p *people) SignUpOpen() error { return p.closed }
+func (p *people) InvitationByToken(ctx context.Context, token string) (account.Pending, error) {
+	return p.PendingByToken(ctx, token, "")
+}
+func (p *people) AcceptInvitation(_ context.Context, _ identity.Actor, in account.Accept) (string, error) {
+	return "ada@example.org", p.did("AcceptInvitation", in.Token, in.DisplayName)
 }
 func (p *people) SignOut(context.Context, identity.Actor) error { return p.did("SignOut") }
 func (p *people) Reauthenticate(context.Context, identity.Actor, string, string) (account.SignedIn, error) {

@@ -19,6 +19,7 @@ func (w *Web) Routes() []chain.Route {
 		w.route("POST", "/logout", public, "Sign out", (*visit).postLogout),
 		w.route("GET", "/signup", public, "Create an account", (*visit).signup),
 		w.route("POST", "/signup", public, "Create an account", (*visit).postSignup),
+		w.route("POST", "/signup/invitation", public, "Create an account by invitation", (*visit).postInvitation),
 		w.route("GET", "/check-mail", public, "A mail is on its way; type its code", (*visit).checkMail),
 		w.route("POST", "/check-mail", public, "Confirm an address by code", (*visit).postCheckMail),
 		w.route("POST", "/check-mail/resend", public, "Send the confirmation again", (*visit).postResend),

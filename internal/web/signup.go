@@ -27,9 +27,17 @@ func (v *visit) signupPage() *page {
 
 // signup answers GET /signup. Who comes back to correct the address finds it filled in.
 func (v *visit) signup() {
+	if token := v.r.URL.Query().Get("invitation"); token != "" {
+		v.invitation(token)
+		return
+	}
 	p := v.signupPage()
 	if v.ask.SignedIn {
 		v.redirect(v.onward(p.ReturnTo))
+		return
+	}
+	if err := v.web.Accounts.SignUpOpen(); err != nil {
+		v.web.Fail(v.w, v.r, err)
 		return
 	}
 	noted := v.noted()
@@ -45,6 +53,10 @@ func (v *visit) signup() {
 func (v *visit) postSignup() {
 	in, ok, err := decode[signupForm](v)
 	if !ok {
+		return
+	}
+	if closed := v.web.Accounts.SignUpOpen(); closed != nil {
+		v.web.Fail(v.w, v.r, closed)
 		return
 	}
 	p := v.signupPage()

@@ -43,16 +43,17 @@ func noteOf(email string) string {
 }
 
 var (
-	errLogin = problem.New(problem.Unauthenticated, "login-failed", "x")
-	errWait  = problem.New(problem.TooMany, "too-many-requests", "x").After(5 * time.Minute)
-	errBusy  = problem.New(problem.Unavailable, "busy", "x").After(2 * time.Second)
-	errProof = problem.New(problem.Forbidden, "password-required", "x")
-	errLink  = problem.New(problem.Invalid, "link-invalid", "x")
-	errReset = problem.New(problem.Forbidden, "reset-required", "x")
-	errGoing = problem.New(problem.Forbidden, "deletion-pending", "x")
-	errLast  = problem.New(problem.Conflict, "last-administrator", "x")
-	errSolve = problem.New(problem.Forbidden, "challenge-required", "x").Extend("challenge", map[string]any{"algorithm": "SHA-256", "salt": `"><script>&`})
-	errWeak  = problem.New(problem.Invalid, "password-weak", "x").With(problem.Field{Name: "password", Code: "too-short", Detail: "x"})
+	errLogin  = problem.New(problem.Unauthenticated, "login-failed", "x")
+	errWait   = problem.New(problem.TooMany, "too-many-requests", "x").After(5 * time.Minute)
+	errBusy   = problem.New(problem.Unavailable, "busy", "x").After(2 * time.Second)
+	errProof  = problem.New(problem.Forbidden, "password-required", "x")
+	errLink   = problem.New(problem.Invalid, "link-invalid", "x")
+	errReset  = problem.New(problem.Forbidden, "reset-required", "x")
+	errGoing  = problem.New(problem.Forbidden, "deletion-pending", "x")
+	errLast   = problem.New(problem.Conflict, "last-administrator", "x")
+	errSolve  = problem.New(problem.Forbidden, "challenge-required", "x").Extend("challenge", map[string]any{"algorithm": "SHA-256", "salt": `"><script>&`})
+	errWeak   = problem.New(problem.Invalid, "password-weak", "x").With(problem.Field{Name: "password", Code: "too-short", Detail: "x"})
+	errClosed = problem.New(problem.Forbidden, "signup-closed", "x")
 )
 
 // failing makes the next call of the accounts fail.
@@ -95,6 +96,26 @@ func states() []state {
 		{"signup-weak", 422, func(h *house) *http.Response {
 			return failing(h, errWeak).post("/auth/signup", "display_name", "Ada", "email", "ada@example.org", "password", "short")
 		}},
+		{"signup-closed", 403, func(h *house) *http.Response {
+			h.people.closed = errClosed
+			return h.get("/auth/signup")
+		}},
+		{"login-closed", 200, func(h *house) *http.Response {
+			h.people.closed = errClosed
+			return h.get("/auth/login")
+		}},
+		{"signup-domain", 403, func(h *house) *http.Response {
+			return failing(h, errClosed).post("/auth/signup", "email", "ada@example.com", "password", "correct horse battery")
+		}},
+		{"invitation", 200, func(h *house) *http.Response {
+			h.people.closed = errClosed
+			return h.get("/auth/signup?invitation=good")
+		}},
+		{"invitation-weak", 422, func(h *house) *http.Response {
+			return failing(h, errWeak).post("/auth/signup/invitation", "token", "good", "display_name", "Ada", "password", "short")
+		}},
+		{"invitation-spent", 422, func(h *house) *http.Response { return h.get("/auth/signup?invitation=spent") }},
+		{"login-invited", 200, func(h *house) *http.Response { return h.get("/auth/login?done=invitation-accepted") }},
 		{"check-mail", 200, func(h *house) *http.Response {
 			return h.get("/auth/check-mail", "Cookie", noteOf("ada@example.org"))
 		}},

@@ -68,22 +68,23 @@ func (v *visit) page(name string, known ...string) *page {
 
 // done are the notices that a redirect may ask for: a closed list, so that no link can put words on our pages.
 var done = map[string]string{
-	"signed-out":         "done.signed-out",
-	"mail-sent":          "done.mail-sent",
-	"email-confirmed":    "done.email-confirmed",
-	"password-reset":     "done.password-reset",
-	"profile-saved":      "done.profile-saved",
-	"email-asked":        "done.email-asked",
-	"email-cancelled":    "done.email-cancelled",
-	"email-half":         "done.email-half",
-	"email-changed":      "done.email-changed",
-	"email-changed-out":  "done.email-changed-out",
-	"password-changed":   "done.password-changed",
-	"device-signed-out":  "done.device-signed-out",
-	"devices-signed-out": "done.devices-signed-out",
-	"account-secured":    "done.account-secured",
-	"account-kept":       "done.account-kept",
-	"deletion-scheduled": "done.deletion-scheduled",
+	"signed-out":          "done.signed-out",
+	"mail-sent":           "done.mail-sent",
+	"email-confirmed":     "done.email-confirmed",
+	"password-reset":      "done.password-reset",
+	"profile-saved":       "done.profile-saved",
+	"email-asked":         "done.email-asked",
+	"email-cancelled":     "done.email-cancelled",
+	"email-half":          "done.email-half",
+	"email-changed":       "done.email-changed",
+	"email-changed-out":   "done.email-changed-out",
+	"password-changed":    "done.password-changed",
+	"device-signed-out":   "done.device-signed-out",
+	"devices-signed-out":  "done.devices-signed-out",
+	"account-secured":     "done.account-secured",
+	"account-kept":        "done.account-kept",
+	"deletion-scheduled":  "done.deletion-scheduled",
+	"invitation-accepted": "done.invitation-accepted",
 }
 
 // show renders p. A template that fails is an error page, never half a page.
@@ -111,7 +112,8 @@ func (v *visit) show(status int, p *page) {
 // again shows the page that was posted once more, with what err says about it. What no form can mend is an error page.
 func (v *visit) again(p *page, err error) {
 	e := problem.From(err)
-	mendable := e.Kind == problem.Invalid || e.Kind == problem.TooMany || e.Code == "login-failed" || e.Code == "password-required" || e.Code == "challenge-required" || e.Code == "busy" || barredWay(e)
+	mendable := e.Kind == problem.Invalid || e.Kind == problem.TooMany || e.Code == "login-failed" || e.Code == "password-required" || e.Code == "challenge-required" || e.Code == "busy" ||
+		barredWay(e) || e.Code == "signup-closed" && p.name == "signup"
 	if !mendable {
 		v.web.Fail(v.w, v.r, err)
 		return

@@ -42,6 +42,13 @@ type Entrance interface {
 	ResetPassword(ctx context.Context, by identity.Actor, token, password, deviceCookie, lang string) (device secret.Text, err error)
 }
 
+// Invited is what somebody may do who was invited. [account.Service] is the implementation.
+type Invited interface {
+	SignUpOpen() error // without an invitation
+	InvitationByToken(ctx context.Context, token string) (account.Pending, error)
+	AcceptInvitation(ctx context.Context, by identity.Actor, in account.Accept) (email string, err error)
+}
+
 // Household is what a signed-in person may do with their own account. [account.Service] is the implementation.
 type Household interface {
 	SignOut(ctx context.Context, by identity.Actor) error
@@ -81,6 +88,7 @@ type Records interface {
 // Accounts is all that pages need of the accounts.
 type Accounts interface {
 	Entrance
+	Invited
 	Household
 	Self
 	Safety

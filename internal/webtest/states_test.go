@@ -126,6 +126,26 @@ func entranceStates() []state {
 			b.press("Create account")
 			b.sees("There is a problem", "Enter an address like", "at least 15 characters")
 		})},
+		{"signup-closed", admitting("closed", "/auth/signup", answered(http.StatusForbidden))},
+		{"signup-domain", admitting("domains", "/auth/signup", func(b *browser) {
+			b.fill("Email address", "ann@elsewhere.test")
+			b.fill("Password", first)
+			b.press("Create account")
+			b.sees("open to certain addresses only")
+		})},
+		{"invitation", invited()},
+		{"invitation-error", invited(func(b *browser) {
+			b.fill("Your name", "Ann Example")
+			b.fill("Password", shortOne)
+			b.press("Create account")
+			b.sees("There is a problem", "at least 15 characters")
+		})},
+		{"invitation-accepted", invited(func(b *browser) {
+			b.fill("Password", first)
+			b.press("Create account")
+			b.sees("Your account is ready")
+		})},
+		{"invitation-spent", visiting("/auth/signup?invitation=used", answered(http.StatusUnprocessableEntity))},
 		{"forgot-password", visiting("/auth/forgot-password")},
 		{"forgot-password-sent", visiting("/auth/forgot-password", func(b *browser) {
 			b.fill("Email address", ann)
@@ -140,6 +160,40 @@ func entranceStates() []state {
 			b.press("Confirm address")
 			b.sees("Enter an address like", "Enter the code from the mail.")
 		})},
+	}
+}
+
+// admitting visits a page of a server that does not let everybody sign up.
+func admitting(mode, path string, then ...func(b *browser)) func(*testing.T) *browser {
+	return func(t *testing.T) *browser {
+		o := ringwall.Options{Signup: mode}
+		if mode == "domains" {
+			o.SignupDomains = []string{"example.org"}
+		}
+		b := open(t, ringwalltest.StartApp(t, o, application).URL, as{address: home})
+		b.visit(path)
+		for _, do := range then {
+			do(b)
+		}
+		return b
+	}
+}
+
+// invited visits the page behind an invitation.
+func invited(then ...func(b *browser)) func(*testing.T) *browser {
+	return func(t *testing.T) *browser {
+		s, _ := picturesque(t, "")
+		if _, err := s.Ringwall.Operate(t.Context(), "tester", "user.invite", []byte(`{"email":"`+ann+`"}`)); err != nil {
+			t.Fatal(err)
+		}
+		s.Mail(ann, 1)
+		b := open(t, s.URL, as{address: home})
+		b.visit(link(s))
+		b.sees("You are invited")
+		for _, do := range then {
+			do(b)
+		}
+		return b
 	}
 }
 
