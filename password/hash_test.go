@@ -144,6 +144,29 @@ func TestHasher(t *testing.T) {
 	}
 }
 
+// What a machine can hash in a minute is told by its quickest hash: those that wait, or that are made with other parameters, do not count.
+func TestHashesAMinute(t *testing.T) {
+	h := newHasher(t, floor(), password.QueueOptions{Slots: 2})
+	if got := h.PerMinute(); got != 1200 {
+		t.Errorf("PerMinute before the first hash = %d, want 600 a slot", got)
+	}
+	cheap := mustHash(t, "correct horse", password.Params{MemoryKiB: 38912, Time: 2, Parallelism: 1})
+	if _, _, err := h.Verify(t.Context(), password.SignIn, false, cheap, "correct horse"); err != nil || h.PerMinute() != 1200 {
+		t.Errorf("PerMinute after a hash of another cost = %d, %v", h.PerMinute(), err)
+	}
+	began := time.Now()
+	if err := h.VerifyNobody(t.Context(), password.SignIn, false, "correct horse"); err != nil {
+		t.Fatal(err)
+	}
+	if got, least := h.PerMinute(), int64(2*(time.Minute/time.Since(began))); got < least || got == 1200 {
+		t.Errorf("PerMinute = %d, want %d or more", got, least)
+	}
+	before := h.PerMinute()
+	if err := h.VerifyNobody(t.Context(), password.SignIn, false, "correct horse"); err != nil || h.PerMinute() < before {
+		t.Errorf("PerMinute fell from %d to %d, %v", before, h.PerMinute(), err)
+	}
+}
+
 // Fifty sign-ins at a time: every one is answered, right or Busy, and memory stays near slots times 64 MiB.
 func TestStormStaysWithinItsMemory(t *testing.T) {
 	h := newHasher(t, password.Params{}, password.QueueOptions{Slots: 2, Length: 16, Wait: time.Minute})

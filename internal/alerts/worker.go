@@ -36,7 +36,9 @@ func (a *Alerts) Run(ctx context.Context) {
 				look.Reset(lookOften)
 			}
 		case <-look.C:
-			a.closeQuiet(ctx)
+			if a.flush(ctx) { // what waits belongs to the alert that may close, and must not open another
+				a.closeQuiet(ctx)
+			}
 			look.Reset(a.untilLook())
 		}
 	}

@@ -2,7 +2,6 @@ package ceiling_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -405,50 +404,6 @@ func TestClockSteps(t *testing.T) {
 	tn.want("before all that", c, stranger(1), "")
 }
 
-// broken is a store that is gone, or hangs.
-type broken struct {
-	ceiling.Store
-	hang bool
-}
-
-func (b broken) LeaseAttempts(ctx context.Context, l ceiling.Lease) (ceiling.Minute, error) {
-	return ceiling.Minute{}, b.fail(ctx)
-}
-
-func (b broken) CeilingMinutes(ctx context.Context, first, last int64) ([]ceiling.Minute, error) {
-	return nil, b.fail(ctx)
-}
-
-func (b broken) fail(ctx context.Context) error {
-	if b.hang {
-		<-ctx.Done()
-	}
-	return problem.New(problem.Unavailable, "unavailable", "x").Because(errors.New("gone"))
-}
-
-func TestAStoreThatIsGoneAdmitsNobody(t *testing.T) {
-	for name, store := range map[string]broken{"gone": {}, "slow": {hang: true}} {
-		t.Run(name, func(t *testing.T) {
-			c := ceiling.New(ceiling.Options{Store: store, Challenger: doorman{new(sync.Map)}, Limit: 30, Capacity: func() int64 { return 60 }, Now: time.Now})
-			var all sync.WaitGroup
-			for n := range 10 {
-				all.Go(func() {
-					ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-					defer cancel()
-					a := solver(n)
-					if n%2 == 0 {
-						a = friend(byte(n))
-					}
-					if _, err := c.Pass(ctx, a); problem.From(err).Kind != problem.Unavailable {
-						t.Errorf("Pass = %v, want unavailable", err)
-					}
-				})
-			}
-			all.Wait()
-		})
-	}
-}
-
 // Whoever needs no hash needs a challenge all the same, and takes no place.
 func TestLightAttempts(t *testing.T) {
 	tn := newTown(t, testdb.SQLite(t), 30)
@@ -480,38 +435,4 @@ func TestOffIsOff(t *testing.T) {
 		}
 	}
 	c.Run(t.Context())
-}
-
-// BenchmarkRefuses is the decision about somebody who has no solution while the ceiling is tripped, from memory; and
-// BenchmarkPass that about somebody who is admitted, the statements for their leases included.
-func BenchmarkRefuses(b *testing.B) {
-	c := benchCeiling(b, 30)
-	for n := range 16 {
-		code(c, stranger(n))
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := c.Refuses(stranger(1)); err == nil {
-			b.Fatal("admitted")
-		}
-	}
-}
-
-func BenchmarkPass(b *testing.B) {
-	c := benchCeiling(b, 1<<40)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := c.Pass(b.Context(), stranger(1)); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func benchCeiling(b *testing.B, limit int64) *ceiling.Ceiling {
-	store, err := sqlstore.Open(b.Context(), sqlstore.Config{Database: testdb.SQLite(b).DSN})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = store.Close() })
-	return ceiling.New(ceiling.Options{Store: store, Challenger: doorman{new(sync.Map)}, Limit: limit, Capacity: func() int64 { return 60 }, Now: time.Now})
 }

@@ -35,8 +35,7 @@
 // Nothing is stored, and no address of a person is kept: accounts come as a MAC, tokens are hashed with a key of the
 // process. At most 32,768 pairs of network and account and 16,384 tokens are remembered, less than 32 MiB; beyond
 // them the oldest go first. Whoever wants to be forgotten that way must make 32,768 attempts in ten minutes, for
-// which the other limits wait. A call costs a few
-// lookups under a lock.
+// which the other limits wait. A call costs a few lookups under a lock.
 //
 // Each node sees its own share of the requests: what nodes know is not joined, because that would be a write an
 // attempt. Behind a balancer that spreads evenly over n nodes an attack is recognised after n times as many attempts;
