@@ -3,6 +3,8 @@ package e2e_test
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +45,11 @@ func TestExport(t *testing.T) {
 		want(t, "export", got, 200, "")
 		if got.Header.Get("Content-Disposition") != `attachment; filename="account.json"` || got.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("headers are %v", got.Header)
+		}
+		page := c.Do("POST", "/auth/account/data/export", url.Values{})
+		want(t, "export on the page", page, 200, "")
+		if page.Header.Get("Content-Disposition") != got.Header.Get("Content-Disposition") || !json.Valid(page.Body) {
+			t.Errorf("the page's export is %v\n%s", page.Header, page.Body)
 		}
 		var e exported
 		got.Into(t, &e)

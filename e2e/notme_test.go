@@ -198,3 +198,59 @@ func TestDemandedReset(t *testing.T) {
 		want(t, "sign in", login(c, address, newPassword), 200, "")
 	})
 }
+
+// S069: each of these acts leaves its event about the person, and no other.
+func TestActsOfSafetyLeaveTheirEvents(t *testing.T) {
+	each(t, func(t *testing.T, s *ringwalltest.Server) {
+		const address = "acts@example.org"
+		c := s.SignIn(address)
+		s.Client().SignIn(address, ringwalltest.Password)
+		notMe := mailAbout(t, s, address, "New sign-in", 1).Token()
+		after := 0.0
+		for range 2 { // the second for the event that the log was read
+			for _, e := range tail(t, s, after) {
+				after = e.Seq
+			}
+		}
+		signIn := func() ringwalltest.Answer { return login(c, address, ringwalltest.Password) }
+		for _, tt := range []struct {
+			act    string
+			do     func() ringwalltest.Answer
+			status int
+			events []string
+		}{
+			{"activity", func() ringwalltest.Answer { return c.Get("/auth/v1/me/activity") }, 200, nil},
+			{"export", func() ringwalltest.Answer { return c.Get("/auth/v1/me/export") }, 200, []string{"user_exported person "}},
+			{"delete", func() ringwalltest.Answer { return deletes(c, ringwalltest.Password) }, 202, []string{"user_archived person "}},
+			{"sign in", func() ringwalltest.Answer { c.CSRF = ""; return signIn() }, 403, []string{"sensitive_read anonymous deletion pending"}},
+			{"sign in again", signIn, 403, nil},
+			{"keep", func() ringwalltest.Answer {
+				return c.Post("/auth/v1/keep-account", object{"token": mailAbout(t, s, address, "will be deleted", 2).Token()})
+			}, 204, []string{"user_restored anonymous "}},
+			{"not me", func() ringwalltest.Answer { return c.Post("/auth/v1/not-me", object{"token": notMe}) }, 204, []string{"session_logout anonymous not me"}},
+			{"the used link", func() ringwalltest.Answer { return c.Post("/auth/v1/not-me", object{"token": notMe}) }, 422, []string{"sequence_fail anonymous not-me link"}},
+			{"sign in while a reset is demanded", signIn, 403, []string{"sensitive_read anonymous demanded"}},
+			{"a command", func() ringwalltest.Answer {
+				operate(t, s, "user.demand-reset", object{"user": address})
+				return ringwalltest.Answer{}
+			}, 0, []string{"authz_admin operator reset demanded"}},
+		} {
+			got := tt.do()
+			if got.Status != tt.status {
+				t.Fatalf("%s = %d, want %d\n%s", tt.act, got.Status, tt.status, got.Body)
+			}
+			var have []string
+			for _, e := range tail(t, s, after) {
+				after = e.Seq
+				kind, _, _ := strings.Cut(e.Actor, ":")
+				have = append(have, e.Event+" "+kind+" "+e.Reason)
+				if e.Event != "sequence_fail" && e.User == "" || kind != "operator" && e.IP != "127.0.0.1" {
+					t.Errorf("%s: the event is about %q, from %q", tt.act, e.User, e.IP)
+				}
+			}
+			if strings.Join(have, "; ") != strings.Join(tt.events, "; ") {
+				t.Errorf("%s left %q, want %q", tt.act, have, tt.events)
+			}
+		}
+	})
+}

@@ -125,7 +125,7 @@ func TestChangePassword(t *testing.T) {
 		other := s.Client()
 		other.SignIn("change@example.org", ringwalltest.Password)
 		want(t, "forgot, so that a link is open", s.Client().Post("/auth/v1/password/forgot", object{"email": "change@example.org"}), 202, "")
-		open := s.Mail("change@example.org", 2).Token()
+		open := resetToken(t, s, "change@example.org")
 		old := c.Cookie("__Host-ringwall")
 		want(t, "a wrong current password", c.Post("/auth/v1/password", object{"current_password": "not the password, surely", "new_password": newPassword}), 401, "login-failed")
 		want(t, "a weak new one", c.Post("/auth/v1/password", object{"current_password": ringwalltest.Password, "new_password": "short"}), 422, "password-weak")
@@ -138,7 +138,7 @@ func TestChangePassword(t *testing.T) {
 		want(t, "the open link", s.Client().Post("/auth/v1/password/reset", object{"token": open, "password": "yet another long sentence"}), 422, "link-invalid")
 		want(t, "the old password", login(s.Client(), "change@example.org", ringwalltest.Password), 401, "login-failed")
 		want(t, "the new password", login(s.Client(), "change@example.org", newPassword), 200, "")
-		s.Mail("change@example.org", 3)
+		mailAbout(t, s, "change@example.org", "was changed", 1)
 	})
 }
 

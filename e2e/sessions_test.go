@@ -118,7 +118,7 @@ func TestOneSessionTooMany(t *testing.T) {
 		want(t, "the least recently used", clients[1].Get("/"), 401, "unauthenticated")
 		want(t, "the first", first.Get("/"), 200, "")
 		want(t, "the third", clients[2].Get("/"), 200, "")
-		s.Mail("max@example.org", 2)
+		mailAbout(t, s, "max@example.org", "was signed out", 1)
 		events := operate(t, s, "audit.tail", object{"limit": 100})["events"].([]any)
 		found := false
 		for _, e := range events {

@@ -56,8 +56,11 @@ func (s *Service) schedule(ctx context.Context, by identity.Actor, tx Tx, id ide
 		return event, err
 	}
 	user, err := tx.UserByID(ctx, id)
-	if errors.Is(err, ErrMissing) || err == nil && user.DeleteMicros != 0 {
-		err = errNotFound // asked for twice: the first has ended this session
+	if errors.Is(err, ErrMissing) {
+		err = errNotFound
+	}
+	if err == nil && user.DeleteMicros != 0 {
+		err = problem.New(problem.Conflict, "conflict", "The deletion of this account was asked for already.")
 	}
 	if err == nil {
 		err = tx.SetDeletion(ctx, id, due.UnixMicro())
@@ -66,7 +69,7 @@ func (s *Service) schedule(ctx context.Context, by identity.Actor, tx Tx, id ide
 		_, err = tx.EndSessions(ctx, identity.SubjectOf(id), identity.ID{})
 	}
 	if err == nil {
-		err = tx.DeleteResets(ctx, id)
+		err = endLinks(ctx, tx, id)
 	}
 	if err != nil {
 		return event, err

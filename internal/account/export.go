@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -204,14 +205,14 @@ func (e *Export) Write(ctx context.Context, w io.Writer) error {
 	}
 	_, _ = out.Write(head[:len(head)-1]) // without its brace; a bufio.Writer keeps its first error for Flush
 	_, _ = out.WriteString(`,"activity":[`)
-	comma := ""
-	for before := int64(1<<63 - 1); ; {
+	keys, comma := &ownKey{store: e.service.Store, owner: e.by.Subject().ID()}, ""
+	for before := int64(math.MaxInt64); ; {
 		rows, err := e.service.Store.OwnEvents(ctx, e.by.Subject(), before, false, exportPage)
 		if err != nil {
 			return err
 		}
 		for _, row := range rows {
-			text, err := json.Marshal(e.event(ctx, row))
+			text, err := json.Marshal(e.event(ctx, keys, row))
 			if err != nil {
 				return err
 			}
@@ -229,8 +230,8 @@ func (e *Export) Write(ctx context.Context, w io.Writer) error {
 	return out.Flush()
 }
 
-func (e *Export) event(ctx context.Context, row audit.Row) ExportEvent {
-	a := e.service.activityOf(ctx, e.by, row)
+func (e *Export) event(ctx context.Context, keys *ownKey, row audit.Row) ExportEvent {
+	a := e.service.activityOf(ctx, e.by, keys, row)
 	event := ExportEvent{
 		At: stamp(a.AtMicros), Event: string(a.Event), Description: audit.Describe(a.Event), Reason: a.Reason, Count: a.Count, IP: a.Address, UserAgent: a.UserAgent,
 	}

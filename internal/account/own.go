@@ -57,26 +57,47 @@ func (s *Service) Activity(ctx context.Context, by identity.Actor, cursor string
 		rows = rows[:limit]
 		next = s.cursor(by.Subject(), rows[limit-1].Seq)
 	}
+	keys := &ownKey{store: s.Store, owner: by.Subject().ID()}
 	for _, row := range rows {
-		list = join(list, s.activityOf(ctx, by, row))
+		list = join(list, s.activityOf(ctx, by, keys, row))
 	}
 	return list, next, nil
 }
 
+// ownKey is the key of one person, read once. What is sealed under somebody else's stays shut.
+type ownKey struct {
+	store   audit.PersonKeyReader
+	owner   identity.ID
+	wrapped []byte
+	found   bool
+	read    bool
+}
+
+// PersonKey is the key of the owner, and none of anybody else.
+func (k *ownKey) PersonKey(ctx context.Context, user identity.ID) (wrapped []byte, ok bool, err error) {
+	if user != k.owner {
+		return nil, false, nil
+	}
+	if !k.read {
+		if k.wrapped, k.found, err = k.store.PersonKey(ctx, user); err != nil {
+			return nil, false, err
+		}
+		k.read = true
+	}
+	return k.wrapped, k.found, nil
+}
+
 // activityOf is a row as its person may see it. What does not open is shown without: the row itself is what audit verify judges.
-func (s *Service) activityOf(ctx context.Context, by identity.Actor, row audit.Row) Activity {
+func (s *Service) activityOf(ctx context.Context, by identity.Actor, keys *ownKey, row audit.Row) Activity {
 	owner := by.Subject().ID()
 	a := Activity{AtMicros: row.TimeMicros, Event: audit.Name(row.Name), Reason: row.Reason, Count: row.Count}
 	a.Operator = row.ActorKind == identity.Operator.String() || !row.ActorUser.IsZero() && row.ActorUser != owner
 	a.Current = !a.Operator && !row.Session.IsZero() && row.Session == by.Session()
-	details, err := audit.NewBuilder(s.Keys, s.Now).Open(ctx, s.Store, row)
+	details, err := audit.NewBuilder(s.Keys, s.Now).Open(ctx, keys, row)
 	if err != nil {
 		return a
 	}
-	a.Private = details.Private
-	if !a.Operator { // where an operator sits is theirs
-		a.Address, a.UserAgent = details.Address, details.UserAgent
-	}
+	a.Private, a.Address, a.UserAgent = details.Private, details.Address, details.UserAgent // where an administrator sits is theirs
 	return a
 }
 

@@ -67,7 +67,7 @@ func (a *API) Routes() []chain.Route {
 		route(a, "POST", "/v1/me/secure", fresh, 204, a.secure, "Sign out everywhere, this session too, and demand a new password, for which a link is mailed.", "fresh-required"),
 		route(a, "GET", "/v1/me/activity", in, 200, a.activity, "What happened to the account, newest first.", "invalid"),
 		{Method: "GET", Path: "/v1/me/export", Rule: fresh, Status: 200, Out: reflect.TypeFor[exportReply](), Handler: http.HandlerFunc(a.export), Errors: []string{"fresh-required", "too-many-requests"}, Summary: "Everything that is held about the person, as a file. Three times a day."},
-		route(a, "DELETE", "/v1/me", fresh, 202, a.deleteMe, "Delete the account after a delay. All sessions end at once; the mailed link undoes it.", "login-failed", "fresh-required", "last-administrator", "too-many-requests", "busy"),
+		route(a, "DELETE", "/v1/me", fresh, 202, a.deleteMe, "Delete the account after a delay. All sessions end at once; the mailed link undoes it.", "login-failed", "fresh-required", "conflict", "last-administrator", "too-many-requests", "busy"),
 		route(a, "POST", "/v1/keep-account", public, 204, a.keepAccount, "Undo a deletion by the mailed link. Nobody is signed in.", "link-invalid"),
 	}, a.adminRoutes()...)
 }

@@ -38,7 +38,7 @@ func originOwner(r *Row) identity.ID {
 		return r.ActorUser
 	}
 	switch Name(r.Name) {
-	case LoginSuccess, LoginSuccessAfterFail, SessionCreated, SessionsExceeded, UserCreated, UserUpdated, PasswordChange:
+	case LoginSuccess, LoginSuccessAfterFail, SessionCreated, SessionsExceeded, SessionLogout, UserCreated, UserUpdated, UserRestored, PasswordChange, ResetRequested:
 		return r.User
 	}
 	return identity.ID{}

@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/ringwall/ringwall/internal/account"
+	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/web"
@@ -57,6 +59,10 @@ func skeleton(t *testing.T, body string) string {
 // places are where a value that somebody else chose comes into a page.
 func places() map[string]func(h *house, payload string) *http.Response {
 	return map[string]func(h *house, payload string) *http.Response{
+		"activity": func(h *house, p string) *http.Response {
+			h.people.activity = []account.Activity{{Event: audit.LoginFail, Reason: p, Address: p, UserAgent: p, Count: 2}}
+			return h.signIn().get("/auth/account/activity")
+		},
 		"user agent": func(h *house, p string) *http.Response {
 			h.people.sessions[1].UserAgent = p
 			return h.signIn().get("/auth/account")

@@ -37,6 +37,10 @@ func TestPostsEndInARedirectThatAGetMayFollow(t *testing.T) {
 		{"change", true, "/auth/account/password", []string{"current_password", "x", "new_password", words}, "ChangePassword", "/auth/account?done=password-changed", "session"},
 		{"one device", true, "/auth/account/devices/" + id(2).String(), nil, "RevokeSession " + id(2).String(), "/auth/account?done=device-signed-out", ""},
 		{"all others", true, "/auth/account/other-devices", nil, "RevokeOtherSessions", "/auth/account?done=devices-signed-out", ""},
+		{"not me", false, "/auth/not-me", []string{"token", "good"}, "NotMe good", "/auth/login?done=account-secured", ""},
+		{"secure", true, "/auth/account/secure", nil, "Secure", "/auth/login?done=account-secured", "session"},
+		{"deletion", true, "/auth/account/data/deletion", []string{"password", words}, "RequestDeletion", "/auth/login?done=deletion-scheduled", "session"},
+		{"keep", false, "/auth/keep-account", []string{"token", "good"}, "Keep good", "/auth/login?done=account-kept", ""},
 		{"proof", true, "/auth/reauthenticate", []string{"password", words, "return_to", "/auth/account/other-devices"}, "Reauthenticate", "/auth/account/other-devices", "session"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -72,6 +76,7 @@ func TestGetsChangeNothing(t *testing.T) {
 	// Mail scanners and browsers that look ahead follow every link.
 	h := newHouse(t).signIn()
 	for _, path := range []string{"/auth/", "/auth/verify-email?token=good", "/auth/reset-password?token=good", "/auth/signup?invitation=good", "/auth/account", "/auth/account/devices/" + id(2).String(),
+		"/auth/not-me?token=good", "/auth/keep-account?token=good", "/auth/account/activity", "/auth/account/secure", "/auth/account/data",
 		"/auth/account/other-devices", "/auth/reauthenticate", "/auth/check-mail", "/auth/forgot-password/sent", "/.well-known/change-password"} {
 		h.get(path)
 	}

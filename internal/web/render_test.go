@@ -139,8 +139,8 @@ func (p *people) KeepByToken(ctx context.Context, token string) (account.Pending
 func (p *people) Keep(_ context.Context, _ identity.Actor, token string) error {
 	return p.did("Keep", token)
 }
-func (p *people) Activity(_ context.Context, _ identity.Actor, cursor string, _ int) ([]account.Activity, string, error) {
-	return p.activity, p.next, p.did("Activity", cursor)
+func (p *people) Activity(context.Context, identity.Actor, string, int) ([]account.Activity, string, error) {
+	return p.activity, p.next, p.err
 }
 func (p *people) Export(context.Context, identity.Actor) (*account.Export, error) {
 	return nil, p.did("Export")

@@ -113,7 +113,7 @@ func (v *visit) show(status int, p *page) {
 func (v *visit) again(p *page, err error) {
 	e := problem.From(err)
 	mendable := e.Kind == problem.Invalid || e.Kind == problem.TooMany || e.Code == "login-failed" || e.Code == "password-required" || e.Code == "challenge-required" || e.Code == "busy" ||
-		barredWay(e) || e.Code == "signup-closed" && p.name == "signup"
+		e.Code == "reset-required" || e.Code == "deletion-pending" || e.Code == "signup-closed" && p.name == "signup"
 	if !mendable {
 		v.web.Fail(v.w, v.r, err)
 		return
