@@ -184,8 +184,10 @@ func TestPastingAndPasswordManagersWork(t *testing.T) {
 	}
 	s.SignUp(ann)
 	b.signIn(ann, ringwalltest.Password)
-	if got := tokens("/auth/account"); got != "username current-password new-password" {
-		t.Errorf("autocomplete at the account = %q", got)
+	for path, want := range map[string]string{"/auth/account": "name username current-password new-password", "/auth/account/email": "email username current-password"} {
+		if got := tokens(path); got != want {
+			t.Errorf("autocomplete at %s = %q, want %q", path, got, want)
+		}
 	}
 }
 
