@@ -55,6 +55,9 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 	if err != nil {
 		return err
 	}
+	if rw.blocks, err = limits.NewBlocks(ctx, rw.store, limits.BlocksOptions{Shared: rw.store.Shared(), Now: o.Now, Log: o.Log}); err != nil {
+		return err
+	}
 	hooks, err := rw.buildAlerts()
 	if err != nil {
 		return err
@@ -62,7 +65,7 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 	rw.ceiling = rw.newCeiling(hasher)
 	rw.accounts = account.New(account.Config{
 		Store: rw.store, Keys: rw.keys, Hasher: hasher, Policy: password.Policy{MinLength: o.PasswordMinLength}, Engine: rw.sessions,
-		Refusals: refusals, Archive: rw.archive, Attempts: attempts, Signup: o.signupPolicy(), Addresses: addresses, Ceiling: rw.ceiling, Watch: rw.watch, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
+		Refusals: refusals, Archive: rw.archive, Attempts: attempts, Signup: o.signupPolicy(), Addresses: addresses, Ceiling: rw.ceiling, Watch: rw.watch, Blocks: rw.blocks, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
 		DeletionDelay: o.DeletionDelay,
 	})
 	if err := rw.buildHandler(refusals); err != nil {
@@ -122,7 +125,7 @@ func (rw *Ringwall) sender() (mail.Sender, error) {
 func (rw *Ringwall) buildHandler(refusals *audit.Refusals) (err error) {
 	o := rw.opt
 	rw.chain, err = chain.New(chain.Config{
-		Sessions: rw.sessions, Keys: rw.keys, Refusals: refusals, Watch: rw.watch, Origins: o.Origins, Prefix: o.Prefix,
+		Sessions: rw.sessions, Keys: rw.keys, Refusals: refusals, Watch: rw.watch, Blocks: rw.blocks, Origins: o.Origins, Prefix: o.Prefix,
 		TrustedProxies: o.TrustedProxies, ProxyHeader: o.TrustedProxyHeader, AdminNetworks: o.AdminNetworks, Development: o.Development, Now: o.Now, Log: o.Log,
 	})
 	if err != nil {

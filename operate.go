@@ -14,7 +14,7 @@ import (
 	"github.com/ringwall/ringwall/internal/sessions"
 )
 
-// Operate runs one command of an operator, JSON in and JSON out: the door that `ringwall user …`, `session …` and
+// Operate runs one command of an operator, JSON in and JSON out: the door that `ringwall user …`, `session …`, `limits …` and
 // `audit …` use, directly or through the control socket of a running server. Whoever may call it may do everything;
 // operator is the name of their system account, for the audit log. Errors are problems with a sentence for people.
 func (rw *Ringwall) Operate(ctx context.Context, operator, command string, body []byte) ([]byte, error) {
@@ -44,6 +44,10 @@ var commands = map[string]command{
 	"user.invite":    operation((*Ringwall).inviteUser),
 	"session.list":   operation((*Ringwall).listSessions),
 	"session.revoke": operation((*Ringwall).revokeSessions),
+	"limits.show":    operation((*Ringwall).showLimits),
+	"limits.clear":   operation((*Ringwall).clearLimits),
+	"limits.block":   operation((*Ringwall).block),
+	"limits.unblock": operation((*Ringwall).unblock),
 	"audit.tail":     operation((*Ringwall).tailAudit),
 	"audit.export":   operation((*Ringwall).exportAudit),
 	"audit.verify":   operation((*Ringwall).verifyAudit),

@@ -33,6 +33,7 @@ import (
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/ceiling"
 	"github.com/ringwall/ringwall/internal/chain"
+	"github.com/ringwall/ringwall/internal/limits"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sessions"
 	"github.com/ringwall/ringwall/internal/sqlstore"
@@ -49,6 +50,7 @@ type Ringwall struct {
 	sessions *sessions.Manager
 	queue    *password.Queue
 	ceiling  *ceiling.Ceiling
+	blocks   *limits.Blocks
 	chain    *chain.Chain
 	builder  *audit.Builder
 	alerts   *alerts.Alerts

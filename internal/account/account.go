@@ -59,7 +59,8 @@ type Config struct {
 	Addresses *limits.Addresses
 	Ceiling   *ceiling.Ceiling
 	Watch     *watch.Watch // learns how sign-ins end; may be nil
-	Origin    string       // the canonical origin, for links
+	Blocks    *limits.Blocks
+	Origin    string // the canonical origin, for links
 	Prefix    string
 	Name      string // of the service, for mails and the password rules
 	Now       func() time.Time

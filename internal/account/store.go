@@ -3,10 +3,12 @@ package account
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/limits"
 	"github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/sessions"
 )
@@ -101,6 +103,13 @@ type Attempt struct {
 	FirstRefused bool  // this try is the one that set the lock
 }
 
+// Counter is the state of a counter of tries.
+type Counter struct {
+	Tries        int
+	WindowMicros int64 // when its window began
+	LockedMicros int64 // until when it is locked; zero: it is not
+}
+
 // Reader reads one thing each; [ErrMissing] if there is none.
 type Reader interface {
 	UserByID(ctx context.Context, id identity.ID) (User, error)
@@ -164,6 +173,9 @@ type Store interface {
 	LinkReader
 	AdminReader
 	InvitationReader
+	limits.BlockStore
+	// Counter is how a counter stands; zero if it is not there, or its past is forgotten.
+	Counter(ctx context.Context, key []byte, nowMicros int64) (Counter, error)
 	// Change runs change in one transaction, with the audit event that it returns and the mails that it queued:
 	// all or nothing. An event without a name is an error. The function may run more than once and must only
 	// touch the transaction; it must not wait for anything else, because on SQLite others share its turn.
@@ -192,6 +204,7 @@ type Tx interface {
 	SessionTx
 	LinkTx
 	DeletionTx
+	BlockTx
 	Record(ctx context.Context, event audit.Event) error // an event besides the one returned
 	Enqueue(ctx context.Context, message mail.Message) error
 	ClearAttempts(ctx context.Context, key []byte) error
@@ -233,6 +246,12 @@ type EmailTx interface {
 	ConfirmEmailChange(ctx context.Context, tokenMAC []byte, nowMicros int64) (bool, error)
 	DeleteEmailChange(ctx context.Context, owner identity.Subject) (bool, error)   // false: there was none
 	SetEmail(ctx context.Context, user identity.ID, email, canonical string) error // [ErrTaken], after which the transaction is over; [ErrMissing]
+}
+
+// BlockTx changes blocks.
+type BlockTx interface {
+	InsertBlock(ctx context.Context, block limits.Block) error // one of the same network is replaced
+	DeleteBlock(ctx context.Context, prefix netip.Prefix, nowMicros int64) (bool, error)
 }
 
 // SessionTx changes sessions. Every change is announced as a [sessions.Invalidation].

@@ -24,6 +24,7 @@ import (
 	"github.com/ringwall/ringwall/input"
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/limits"
 	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sessions"
@@ -36,6 +37,7 @@ type Config struct {
 	Keys           *secret.Keyring
 	Refusals       *audit.Refusals
 	Watch          *watch.Watch // learns of tokens that no session has; may be nil
+	Blocks         *limits.Blocks
 	Origins        []string
 	Prefix         string
 	TrustedProxies []netip.Prefix
@@ -90,6 +92,14 @@ func (c *Chain) TokenFor(session identity.ID) string {
 // answer has been written.
 func (c *Chain) enter(w http.ResponseWriter, r *http.Request, p *proof) bool {
 	c.setHeaders(w, p.page) // first, so that they stand on every answer, refusals included
+	// Whoever is blocked is told nothing else, and costs nothing more.
+	if c.Blocks.Any(r.Context()) {
+		if _, blocked := c.Blocks.Find(input.ClientAddress(r, c.TrustedProxies, c.ProxyHeader)); blocked {
+			c.refuse(r, c.describe(r, p), audit.RateLimitExceeded, "blocked")
+			c.fail(w, r, c.describe(r, p), errBlocked)
+			return false
+		}
+	}
 	// Another host is not ours: its links, cookies and origins would not be either.
 	if _, err := c.origins.Of(r); err != nil {
 		c.fail(w, r, c.describe(r, p), err)
@@ -127,6 +137,7 @@ var (
 	errSignIn    = problem.New(problem.Unauthenticated, "unauthenticated", "Sign in first.")
 	errFresh     = problem.New(problem.Forbidden, "fresh-required", "Prove again who you are: this needs a proof of the last five minutes.")
 	errElsewhere = problem.New(problem.Forbidden, "forbidden", "This is open to the networks in ADMIN_NETWORKS alone. Behind a proxy, set TRUSTED_PROXIES too.")
+	errBlocked   = problem.New(problem.Forbidden, "blocked", "Requests from your network are not accepted at the moment.")
 	errDenied    = problem.New(problem.Forbidden, "forbidden", "You may not do this.")
 )
 

@@ -17,6 +17,7 @@ func Catalogue() []Entry {
 		{"fresh-required", "Prove again who you are", "Call `session/reauthenticate`, then repeat the request within five minutes.", Forbidden},
 		{"csrf", "The request did not come from our pages", "Browsers: send `X-CSRF-Token` from `GET /auth/v1/session`, and call from a listed origin. Other clients: send no Origin and no Sec-Fetch headers, or use `bearer`.", Forbidden},
 		{"forbidden", "You may not do this", "Ask an administrator for the role.", Forbidden},
+		{"blocked", "Your network is not let in", "An operator has blocked it for a time. If that is wrong, write to the people who run the service.", Forbidden},
 		{"signup-closed", "Sign-up is not open to everybody", "Ask the people who run the service for an invitation, or open the link in its mail.", Forbidden},
 		{"password-required", "The password is needed too", "Send `password` too: the link was opened in another browser than the one that asked for it.", Forbidden},
 		{"challenge-required", "A challenge has to be solved first", "Solve `challenge` (proof of work in the format of ALTCHA) within five minutes, and send the attempt again with the solution as `challenge`.", Forbidden},

@@ -51,6 +51,11 @@ var heldLock = sqlsafe.New(`
 	FROM ringwall_attempts
 	WHERE key = $1 AND locked_micros > $2`)
 
+var readCounter = sqlsafe.New(`
+	SELECT tries, window_micros, locked_micros
+	FROM ringwall_attempts
+	WHERE key = $1 AND expires_micros > $2`)
+
 var clearAttempts = sqlsafe.New(`DELETE FROM ringwall_attempts WHERE key = $1`)
 
 var giveBack = sqlsafe.New(`
@@ -93,6 +98,17 @@ func (s *Store) GiveBack(ctx context.Context, key []byte, nowMicros int64) error
 		_, err := t.exec(ctx, giveBack.With(key, nowMicros))
 		return err
 	})
+}
+
+// Counter reads a counter; see [account.Store].
+func (s *Store) Counter(ctx context.Context, key []byte, nowMicros int64) (c account.Counter, err error) {
+	found, err := many(ctx, s.q, func(row scanner) (c account.Counter, err error) {
+		return c, row.Scan(&c.Tries, &c.WindowMicros, &c.LockedMicros)
+	}, readCounter.With(key, nowMicros))
+	if len(found) == 1 {
+		c = found[0]
+	}
+	return c, err
 }
 
 func firstOf(attempts []account.Attempt) account.Attempt {

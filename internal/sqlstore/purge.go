@@ -50,6 +50,9 @@ var (
 	purgeWebhooks = sqlsafe.New(`
 		DELETE FROM ringwall_webhooks
 		WHERE id IN (SELECT id FROM ringwall_webhooks WHERE dead_micros > 0 AND dead_micros <= $1 LIMIT 500)`)
+	purgeBlocks = sqlsafe.New(`
+		DELETE FROM ringwall_blocks
+		WHERE prefix IN (SELECT prefix FROM ringwall_blocks WHERE expires_micros <= $1 LIMIT 500)`)
 	endedSessions = sqlsafe.New(`
 		SELECT id FROM ringwall_sessions
 		WHERE expires_micros <= $1 OR last_seen_micros + idle_micros <= $1
@@ -60,7 +63,7 @@ var (
 		RETURNING token_hash`)
 )
 
-// Purge deletes what has expired: sign-ups, invitations, resets, links, changes of address, devices, attempt counters, used challenges, and sessions that timed out two minutes ago; alerts
+// Purge deletes what has expired: sign-ups, invitations, resets, links, changes of address, devices, attempt counters, used challenges, blocks, and sessions that timed out two minutes ago; alerts
 // closed ninety days ago, the minutes of the ceiling after a week, and webhooks given up thirty days ago. It works in batches, so that others have their turn
 // between them, and returns how many rows went.
 func (s *Store) Purge(ctx context.Context, nowMicros int64) (int, error) {
@@ -70,7 +73,7 @@ func (s *Store) Purge(ctx context.Context, nowMicros int64) (int, error) {
 		until int64
 	}{
 		{purgeSignups, nowMicros}, {purgeInvitations, nowMicros}, {purgeResets, nowMicros}, {purgeEmailChanges, nowMicros}, {purgeLinks, nowMicros}, {purgeDevices, nowMicros}, {purgeAttempts, nowMicros},
-		{purgePuzzles, nowMicros}, {purgeCeiling, nowMicros},
+		{purgePuzzles, nowMicros}, {purgeCeiling, nowMicros}, {purgeBlocks, nowMicros},
 		{purgeAlerts, nowMicros - keepAlerts.Microseconds()}, {purgeWebhooks, nowMicros - keepWebhooks.Microseconds()},
 	} {
 		for {

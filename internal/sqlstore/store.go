@@ -48,6 +48,7 @@ import (
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/ceiling"
 	"github.com/ringwall/ringwall/internal/challenge"
+	"github.com/ringwall/ringwall/internal/limits"
 	"github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sessions"
@@ -102,6 +103,7 @@ var (
 	_ alerts.Store          = (*Store)(nil)
 	_ alerts.Tx             = (*change)(nil)
 	_ audit.SealStore       = (*Store)(nil)
+	_ limits.BlockStore     = (*Store)(nil)
 	_ audit.RefusalStore    = (*Store)(nil)
 	_ audit.ArchiveStore    = (*Store)(nil)
 	_ audit.PersonKeys      = (*change)(nil)
