@@ -15,6 +15,7 @@ import (
 	"github.com/ringwall/ringwall"
 	"github.com/ringwall/ringwall/internal/testdb"
 	"github.com/ringwall/ringwall/password"
+	"github.com/ringwall/ringwall/ratelimit"
 )
 
 // production is what a server needs at least, on a database.
@@ -107,7 +108,9 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		"an empty domain":                 {func(o *ringwall.Options) { o.Signup, o.SignupDomains = "domains", []string{""} }, "write example.org"},
 		"a proxy without a header": {func(o *ringwall.Options) { o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} },
 			"the one header it sets"},
-		"a header without a proxy": {func(o *ringwall.Options) { o.TrustedProxyHeader = "X-Forwarded-For" }, "name the proxy's network"},
+		"no limit by address":         {func(o *ringwall.Options) { o.NoLimitAddress = true }, "for development"},
+		"a limit that bounds nothing": {func(o *ringwall.Options) { o.LimitAddress = []ratelimit.Window{{Quota: 0, Per: time.Minute}} }, "LimitAddress"},
+		"a header without a proxy":    {func(o *ringwall.Options) { o.TrustedProxyHeader = "X-Forwarded-For" }, "name the proxy's network"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ignore := goleak.IgnoreCurrent()

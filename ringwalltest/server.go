@@ -65,7 +65,7 @@ func StartApp(t testing.TB, options ringwall.Options, application http.Handler, 
 	if options.Argon2id == (password.Params{}) {
 		options.Argon2id = password.Params{MemoryKiB: 19456, Time: 2, Parallelism: 1}
 	}
-	if options.LimitAddress == nil {
+	if options.LimitAddress == nil && !options.NoLimitAddress {
 		options.LimitAddress = []ratelimit.Window{{Quota: 1_000_000, Per: time.Hour}}
 	}
 	if options.Now == nil {
