@@ -24,6 +24,20 @@
 //
 // read strictly: one spelling, and bounds that hold before any memory is taken (m up to 256 MiB, m·t up to 2 GiB, p up to 16).
 //
+// # Hashes of other systems
+//
+// [Adopt] takes bcrypt, scrypt, Firebase scrypt, PBKDF2 and every Argon2, each within bounds of about a second and 128 MiB, which hold again
+// whenever a hash is read; Verify checks them, and says that they should be made again. They are compared with the password as it was typed,
+// without NFC, as the other systems did. bcrypt reads 72 bytes: a longer password is right by these, and then no reason to make the hash again,
+// because its end was never checked. One with a NUL is wrong for bcrypt, whose implementations stop there or repeat themselves.
+//
+// Such a check takes another time than one of ours. So that time does not tell whose account came from elsewhere, nor that there is one, [Hasher.Prepare]
+// takes the sorts that there are, and every check then does the same work for everybody, in the same slot: one Argon2id, and of each family the
+// dearest that anybody has. What is cheaper is filled up. The price is that time for each sign-in until the last of them is gone; padding with sleep would save
+// it, but show under load. What remains: where families are filled up with pieces, the times agree within some percent, not to the cycle;
+// and a sort that appears while a server runs is borne by it from its next look, or from the first check that meets one. Hashes of more than
+// a slot's memory run one at a time.
+//
 // # The queue
 //
 // A hash takes a core and 64 MiB for a tenth of a second, so strangers who sign in decide over both. [Queue] runs at most so many
@@ -49,6 +63,6 @@
 // # What it does not do
 //
 // No pepper: whoever stores the PHC string seals it. No look-up among leaked passwords: the policy knows 7,141 common ones, words and names
-// in English, and what is made from them by doubling, digits, letter substitution, keyboard rows and sequences; ask a breach list besides. No
-// bcrypt, scrypt or PBKDF2. No limit of attempts: that is for whoever knows account and address. Invalid UTF-8 is hashed as it stands.
+// in English, and what is made from them by doubling, digits, letter substitution, keyboard rows and sequences; ask a breach list besides. It makes no
+// hashes but Argon2id. No limit of attempts: that is for whoever knows account and address. Invalid UTF-8 is hashed as it stands.
 package password

@@ -3,6 +3,7 @@ package password
 import (
 	"context"
 	"crypto/rand"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,8 @@ type Hasher struct {
 	decoy  stored
 	blocks blockPool
 	least  atomic.Int64 // time of the quickest hash so far, in nanoseconds
+	burden burden
+	large  sync.Mutex // held by the one hash that takes more memory than a slot should
 }
 
 // NewHasher returns a hasher that makes hashes of the given cost; the zero Params is [DefaultParams]. The errors are that of
@@ -56,32 +59,28 @@ func (h *Hasher) Hash(ctx context.Context, class Class, known bool, password str
 	return phc, err
 }
 
-// Verify is [Verify] in the queue. known says that a known device or a registered client asks. A failure does at least the work of a
-// [Hasher.VerifyNobody], also where phc is malformed or was made with cheaper parameters, so that time does not tell who has an account.
+// Verify is [Verify] in the queue. known says that a known device or a registered client asks. Every check does the same work, that of
+// [Hasher.VerifyNobody]: also where phc is malformed, was made with cheaper parameters or by another system (see [Hasher.Prepare]), and where
+// the password is right. So time does not tell who has an account, nor since when.
 func (h *Hasher) Verify(ctx context.Context, class Class, known bool, phc, password string) (ok, rehash bool, err error) {
 	if len(password) > maxBytes {
 		return false, false, nil
 	}
-	s, malformed := parse(phc)
+	s, malformed := parseAny(phc)
 	if malformed != nil {
 		s = h.decoy
 	}
 	err = h.do(ctx, class, known, func(memory *lane.Memory) (err error) {
 		began := time.Now()
-		ok, err = s.matches(memory, password)
-		if s.params == h.params {
-			h.measure(began, err)
-		}
-		if rest, more := h.rest(s.params); !ok && more && err == nil {
-			_, err = derive(memory, password, stored{params: rest, salt: h.decoy.salt}, keyBytes)
-		}
+		ok, err = h.check(memory, s, password)
+		h.measure(began, err)
 		return err
 	})
 	if err == nil && malformed != nil {
 		return false, false, malformed
 	}
 	ok = ok && err == nil
-	return ok, ok && s.outdated(h.params), err
+	return ok, ok && s.renewable(password, h.params), err
 }
 
 // unmeasured is what a hash is taken to need until one was made: what the default cost needs on a slow core.
@@ -114,16 +113,6 @@ func (h *Hasher) Room(class Class, known bool) error { return h.queue.Room(class
 func (h *Hasher) VerifyNobody(ctx context.Context, class Class, known bool, password string) error {
 	_, _, err := h.Verify(ctx, class, known, h.decoy.String(), password)
 	return err
-}
-
-// rest is the work by which a hash of the current parameters exceeds one of old: with as many passes, in less memory.
-func (h *Hasher) rest(old Params) (Params, bool) {
-	if old.work() >= h.params.work() {
-		return Params{}, false
-	}
-	rest := h.params
-	rest.MemoryKiB = uint32((h.params.work() - old.work()) / uint64(h.params.Time)) // #nosec G115 -- less than h.params.MemoryKiB
-	return rest, rest.storable()
 }
 
 func (h *Hasher) do(ctx context.Context, class Class, known bool, job func(*lane.Memory) error) error {

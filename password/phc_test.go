@@ -34,9 +34,8 @@ func TestVerifyTakesThePublishedVectors(t *testing.T) {
 func hostile() map[string]string {
 	return map[string]string{
 		"nothing":                          "",
-		"another algorithm":                "$2b$12$abcdefghijklmnopqrstuuJ8T3d3Yz0G4cO5P6Q7R8S9T0U1V2W3X",
-		"argon2i":                          "$argon2i$v=19$m=64,t=1,p=1$" + salt16 + "$" + key32,
-		"argon2d":                          "$argon2d$v=19$m=64,t=1,p=1$" + salt16 + "$" + key32,
+		"another algorithm":                "$6$rounds=5000$usesomesillystri$D4IrlXatmP7rx3P3InaxBeoomnAihCKRVQAr/36eYaA",
+		"argon2d with two lanes":           "$argon2d$v=19$m=64,t=1,p=2$" + salt16 + "$" + key32,
 		"version 0x10":                     "$argon2id$v=16$m=64,t=1,p=1$" + salt16 + "$" + key32,
 		"no version":                       "$argon2id$m=64,t=1,p=1$" + salt16 + "$" + key32,
 		"4 GiB of memory":                  "$argon2id$v=19$m=4194304,t=1,p=1$" + salt16 + "$" + key32,

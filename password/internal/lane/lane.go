@@ -1,5 +1,5 @@
-// Package lane computes Argon2id (RFC 9106, version 0x13) with one lane, in memory that is used again, on the thread
-// that calls it.
+// Package lane computes Argon2 (RFC 9106, version 0x13) with one lane, in memory that is used again, on the thread
+// that calls it: Argon2id for what is hashed here, Argon2i and Argon2d for hashes that were made elsewhere.
 //
 // golang.org/x/crypto/argon2 allocates its memory for every hash and runs each segment on a goroutine of its own. The
 // first makes the heap grow to several times what is in use; the second means that a thread made less important by its
@@ -9,7 +9,7 @@
 //	defer m.Release()
 //	key, err := m.Key(password, salt, lane.Cost{MemoryKiB: 65536, Time: 3}, 32)
 //
-// It knows neither more lanes, nor Argon2i and Argon2d, nor a secret or associated data: golang.org/x/crypto/argon2 does the
+// It knows neither more lanes, nor a secret or associated data: golang.org/x/crypto/argon2 does the
 // first, Ringwall has no use for the rest. The tests hold it against that package and against the published vectors.
 package lane
 
@@ -23,7 +23,6 @@ import (
 
 const (
 	version    = 0x13
-	argon2id   = 2
 	slices     = 4   // of a lane: RFC 9106, 3.4
 	blockWords = 128 // of 64 bits: a block is 1 KiB
 	blockBytes = blockWords * 8
@@ -31,20 +30,34 @@ const (
 
 type block [blockWords]uint64
 
+// Variant says in which order the memory is read. The zero Variant is Argon2id.
+type Variant uint8
+
+// The variants.
+const (
+	ID Variant = iota
+	I          // an order that does not depend on the password
+	D          // one that does
+)
+
+// code is the variant's number: RFC 9106, 3.2.
+func (v Variant) code() uint32 { return [...]uint32{ID: 2, I: 1, D: 0}[v] }
+
 // Cost says how much work one hash is: MemoryKiB of memory, at least 8, gone over Time times, at least once.
 type Cost struct {
 	MemoryKiB, Time uint32
+	Variant         Variant
 }
 
-var errCost = errors.New("lane: too little memory, no passes, or no key")
+var errCost = errors.New("lane: too little memory, no passes, no such variant, or no key")
 
 // Key derives keyBytes bytes from a password and a salt. It holds the memory of the largest cost it has seen until Release. The
 // error is that the cost is below the limits of [Cost] or that the system gave no memory.
 func (m *Memory) Key(password, salt []byte, cost Cost, keyBytes uint32) ([]byte, error) {
-	if cost.MemoryKiB < 2*slices || cost.Time < 1 || keyBytes < 4 {
+	if cost.MemoryKiB < 2*slices || cost.Time < 1 || cost.Variant > D || keyBytes < 4 {
 		return nil, errCost
 	}
-	f := filler{total: cost.MemoryKiB / slices * slices, passes: cost.Time}
+	f := filler{total: cost.MemoryKiB / slices * slices, passes: cost.Time, variant: cost.Variant}
 	if err := m.grow(int(f.total)); err != nil {
 		return nil, err
 	}
@@ -72,15 +85,16 @@ func (m *Memory) Key(password, salt []byte, cost Cost, keyBytes uint32) ([]byte,
 type filler struct {
 	blocks        []block
 	total, passes uint32
+	variant       Variant
 	work          block // of compress
 }
 
 func (f *filler) segment(pass, slice uint32) {
 	length := f.total / slices
-	independent := pass == 0 && slice < slices/2
+	independent := f.variant == I || f.variant == ID && pass == 0 && slice < slices/2
 	var input, addresses block
 	if independent {
-		input = block{0: uint64(pass), 2: uint64(slice), 3: uint64(f.total), 4: uint64(f.passes), 5: argon2id}
+		input = block{0: uint64(pass), 2: uint64(slice), 3: uint64(f.total), 4: uint64(f.passes), 5: uint64(f.variant.code())}
 	}
 	first := uint32(0)
 	if pass == 0 && slice == 0 {
@@ -128,7 +142,7 @@ func reference(j1, pass, slice, i, length uint32) uint32 {
 func firstHash(password, salt []byte, cost Cost, keyBytes uint32) [blake2b.Size]byte {
 	h := newHash(blake2b.Size)
 	number := func(n uint32) { _, _ = h.Write(binary.LittleEndian.AppendUint32(nil, n)) }
-	for _, n := range []uint32{1, keyBytes, cost.MemoryKiB, cost.Time, version, argon2id} {
+	for _, n := range []uint32{1, keyBytes, cost.MemoryKiB, cost.Time, version, cost.Variant.code()} {
 		number(n)
 	}
 	for _, part := range [][]byte{password, salt, nil, nil} {

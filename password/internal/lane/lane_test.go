@@ -24,6 +24,16 @@ func TestKeyGivesThePublishedVectors(t *testing.T) {
 		{"another password", "differentpassword", "somesalt", "0b84d652cf6b0c4beaef0dfe278ba6a80df6696281d7e0d2891b817d8c458fde", lane.Cost{MemoryKiB: 65536, Time: 2}},
 		{"another salt", "password", "diffsalt", "bdf32b05ccc42eb15d58fd19b1f856b113da1e9a5874fdcc544308565aa8141c", lane.Cost{MemoryKiB: 65536, Time: 2}},
 	}
+	// The first is of the same test.c, the others were made with the reference implementation's program (argon2 0~20171227).
+	tests = append(tests, []struct {
+		name, password, salt, want string
+		cost                       lane.Cost
+	}{
+		{"Argon2i, 256 KiB, two passes", "password", "somesalt", "89e9029f4637b295beb027056a7336c414fadd43f6b208645281cb214a56452f", lane.Cost{MemoryKiB: 256, Time: 2, Variant: lane.I}},
+		{"Argon2i, 1 MiB, three passes", "password", "somesalt", "d8f2fa0c6c059398281481de8e9a3384b94dd03986b8627bc13f9bd080aa7937", lane.Cost{MemoryKiB: 1024, Time: 3, Variant: lane.I}},
+		{"Argon2d, 256 KiB, two passes", "password", "somesalt", "25c4ee8ba448054b49efc804e478b9d823be1f9bd2e99f51d6ec4007a3a1501f", lane.Cost{MemoryKiB: 256, Time: 2, Variant: lane.D}},
+		{"Argon2d, 1 MiB, three passes", "password", "somesalt", "9b8180df6f2059807fa0f2f0f4e95f3f7a813b2a4e09b48d8f3d2161c4294ede", lane.Cost{MemoryKiB: 1024, Time: 3, Variant: lane.D}},
+	}...)
 	var m lane.Memory
 	defer m.Release()
 	for _, tt := range tests {
@@ -54,12 +64,19 @@ func TestKeyEqualsTheStandardImplementation(t *testing.T) {
 		if want := argon2.IDKey(password, salt, cost.Time, cost.MemoryKiB, 1, keyBytes); !bytes.Equal(got, want) {
 			t.Fatalf("Key(%+v) = %x, want %x", cost, got, want)
 		}
+		cost.Variant = lane.I
+		if got, err = m.Key(password, salt, cost, keyBytes); err != nil {
+			t.Fatal(err)
+		}
+		if want := argon2.Key(password, salt, cost.Time, cost.MemoryKiB, 1, keyBytes); !bytes.Equal(got, want) {
+			t.Fatalf("Key(%+v) = %x, want %x", cost, got, want)
+		}
 	})
 }
 
 func TestKeyRefusesACostBelowTheLimits(t *testing.T) {
 	var m lane.Memory
-	for _, cost := range []lane.Cost{{}, {MemoryKiB: 7, Time: 1}, {MemoryKiB: 8}} {
+	for _, cost := range []lane.Cost{{}, {MemoryKiB: 7, Time: 1}, {MemoryKiB: 8}, {MemoryKiB: 8, Time: 1, Variant: 3}} {
 		if _, err := m.Key([]byte("password"), []byte("somesalt"), cost, 32); err == nil {
 			t.Errorf("Key(%+v) = nil error, want a refusal", cost)
 		}
