@@ -46,8 +46,10 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 	if rw.queue, err = password.NewQueue(password.QueueOptions{Slots: o.HashSlots}); err != nil {
 		return err
 	}
-	hasher, err := password.NewHasher(rw.queue, o.Argon2id)
-	if err != nil {
+	if rw.hasher, err = password.NewHasher(rw.queue, o.Argon2id); err != nil {
+		return err
+	}
+	if err := rw.prepareHasher(ctx); err != nil {
 		return err
 	}
 	refusals := audit.NewRefusals(rw.store, audit.RefusalsOptions{Now: o.Now, Log: o.Log})
@@ -62,9 +64,9 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 	if err != nil {
 		return err
 	}
-	rw.ceiling = rw.newCeiling(hasher)
+	rw.ceiling = rw.newCeiling()
 	rw.accounts = account.New(account.Config{
-		Store: rw.store, Keys: rw.keys, Hasher: hasher, Policy: password.Policy{MinLength: o.PasswordMinLength}, Engine: rw.sessions,
+		Store: rw.store, Keys: rw.keys, Hasher: rw.hasher, Policy: password.Policy{MinLength: o.PasswordMinLength}, Engine: rw.sessions,
 		Refusals: refusals, Archive: rw.archive, Attempts: attempts, Signup: o.signupPolicy(), Addresses: addresses, Ceiling: rw.ceiling, Watch: rw.watch, Blocks: rw.blocks, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
 		DeletionDelay: o.DeletionDelay,
 	})
@@ -76,14 +78,14 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 }
 
 // newCeiling makes the ceiling of attempts that all nodes share.
-func (rw *Ringwall) newCeiling(hasher *password.Hasher) *ceiling.Ceiling {
+func (rw *Ringwall) newCeiling() *ceiling.Ceiling {
 	o := rw.opt
 	challenger := o.Challenger
 	if challenger == nil {
 		challenger = challenge.NewWork(challenge.WorkOptions{Keys: rw.keys, Store: rw.store, Now: o.Now})
 	}
 	return ceiling.New(ceiling.Options{
-		Store: rw.store, Challenger: challenger, Limit: int64(o.LimitGlobal), Capacity: hasher.PerMinute, Alerts: rw.alerts, Now: o.Now, Log: o.Log,
+		Store: rw.store, Challenger: challenger, Limit: int64(o.LimitGlobal), Capacity: rw.hasher.PerMinute, Alerts: rw.alerts, Now: o.Now, Log: o.Log,
 	})
 }
 
@@ -194,7 +196,7 @@ func (rw *Ringwall) start(mails *mail.Worker, sealer *audit.Sealer, refusals *au
 	ctx, stop := context.WithCancel(context.Background())
 	sealing, stopSealing := context.WithCancel(context.Background())
 	rw.stop = stop
-	for _, worker := range []runner{mails, rw.sessions, refusals, rw.ceiling, whenServing{rw, bell}, whenServing{rw, hooks}, purger{rw}} {
+	for _, worker := range []runner{mails, rw.sessions, refusals, rw.ceiling, whenServing{rw, bell}, whenServing{rw, hooks}, purger{rw}, shapeWatcher{rw}} {
 		rw.workers.Go(func() { worker.Run(ctx) })
 	}
 	var sealed = make(chan struct{})

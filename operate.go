@@ -42,6 +42,8 @@ var commands = map[string]command{
 	"user.grant":     operation((*Ringwall).grantRole),
 	"user.revoke":    operation((*Ringwall).revokeRole),
 	"user.invite":    operation((*Ringwall).inviteUser),
+	"user.import":    operation((*Ringwall).importUsers),
+	"user.export":    operation((*Ringwall).exportUsers),
 	"session.list":   operation((*Ringwall).listSessions),
 	"session.revoke": operation((*Ringwall).revokeSessions),
 	"limits.show":    operation((*Ringwall).showLimits),

@@ -51,6 +51,7 @@ type Ringwall struct {
 	queue    *password.Queue
 	ceiling  *ceiling.Ceiling
 	blocks   *limits.Blocks
+	hasher   *password.Hasher
 	chain    *chain.Chain
 	builder  *audit.Builder
 	alerts   *alerts.Alerts

@@ -103,7 +103,7 @@ func message(from io.Reader, to io.Writer, typed bool) ([]byte, error) {
 }
 
 // workers are the statements of what runs beside requests: it follows a request whenever it likes.
-var workers = []string{"ringwall_dev_mail", "UPDATE ringwall_outbox", "DELETE FROM ringwall_outbox", "FROM ringwall_outbox", "ringwall_audit_seals", "ringwall_alerts", "ringwall_webhooks", "FROM ringwall_audit", "ringwall_oldest_tx", "pg_try_advisory", "last_seen_micros = ", "ringwall_ceiling", "-- ping", "FROM ringwall_blocks"}
+var workers = []string{"ringwall_dev_mail", "UPDATE ringwall_outbox", "DELETE FROM ringwall_outbox", "FROM ringwall_outbox", "ringwall_audit_seals", "ringwall_alerts", "ringwall_webhooks", "FROM ringwall_audit", "ringwall_oldest_tx", "pg_try_advisory", "last_seen_micros = ", "ringwall_ceiling", "-- ping", "password_shape > ", "FROM ringwall_blocks"}
 
 func (r *relay) note(statement string) {
 	statement = strings.Join(strings.Fields(statement), " ")

@@ -24,6 +24,9 @@ type userCommands struct {
 
 	DemandReset userDemandReset `cmd:"" help:"End all sessions and demand a new password."`
 	Delete      userDelete      `cmd:"" help:"Delete an account, after a delay or at once."`
+
+	Import userImport `cmd:"" help:"Take in people from a file, with their password hashes."`
+	Export userExport `cmd:"" help:"Write all accounts into a file, with their password hashes."`
 }
 
 // Help is the example.

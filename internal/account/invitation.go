@@ -136,7 +136,7 @@ func (s *Service) Invite(ctx context.Context, by identity.Actor, in Invite) (mad
 		if err := tx.ReplaceInvitation(ctx, made); err != nil {
 			return event, err
 		}
-		return event, tx.Enqueue(ctx, mail.Compose(mail.Invitation, in.Language, data))
+		return event, tx.Enqueue(ctx, compose(mail.Invitation, User{}, in.Language, data))
 	})
 }
 

@@ -199,6 +199,7 @@ type Tx interface {
 	UserTx
 	AdminTx
 	InvitationTx
+	ImportTx
 	SignupTx
 	EmailTx
 	SessionTx
@@ -221,6 +222,13 @@ type UserTx interface {
 	Revoke(ctx context.Context, user identity.ID, role string) error
 	RememberDevice(ctx context.Context, user, device identity.ID, expiresMicros int64) error
 	ForgetDevices(ctx context.Context, user identity.ID) error
+}
+
+// ImportTx takes in people from elsewhere.
+type ImportTx interface {
+	// ImportUser is InsertUser for somebody whose hash is of the given shape ([password.Hasher.Shape]). It reports false, and does
+	// nothing, if the address or the id is taken.
+	ImportUser(ctx context.Context, user User, shape string) (bool, error)
 }
 
 // SignupTx changes pending sign-ups and reset links. The Take methods delete and report whether it was they who

@@ -51,7 +51,7 @@ var (
 		ON CONFLICT (email_canonical) DO NOTHING`)
 	setPassword = sqlsafe.New(`
 		UPDATE ringwall_users
-		SET password = $2, password_changed_micros = $3, reset_demanded_micros = 0
+		SET password = $2, password_changed_micros = $3, reset_demanded_micros = 0, password_shape = ''
 		WHERE id = $1`)
 	setLock = sqlsafe.New(`
 		UPDATE ringwall_users

@@ -1,0 +1,2 @@
+-- +goose Up
+ALTER TABLE ringwall_users ADD COLUMN password_shape TEXT NOT NULL DEFAULT '';

@@ -1,0 +1,2 @@
+-- +goose Up
+CREATE INDEX ringwall_users_password_shape ON ringwall_users (password_shape) WHERE password_shape <> '';
