@@ -57,7 +57,7 @@ func respell(text string) (string, error) {
 		if err != nil || bits.OnesCount(uint(n)) != 1 { // #nosec G115 -- cardinal gives none below zero
 			return "", errors.New("scrypt: N is no power of two")
 		}
-		shape := fmt.Sprintf("$scrypt$ln=%d,r=%s,p=%s", bits.Len(uint(n))-1, fields[3], fields[4]) // #nosec G115
+		shape := fmt.Sprintf("$scrypt$ln=%d,r=%s,p=%s", bits.Len(uint(n))-1, fields[3], fields[4]) // #nosec G115 -- as above
 		return respellTail(shape, encode([]byte(fields[2])), fields[5])
 	case len(fields) == 4 && strings.HasPrefix(fields[0], "pbkdf2_"):
 		return respellPBKDF2(strings.TrimPrefix(fields[0], "pbkdf2_"), fields[1], encode([]byte(fields[2])), fields[3])
