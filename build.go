@@ -2,6 +2,8 @@ package ringwall
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ringwall/ringwall/internal/account"
@@ -22,6 +24,7 @@ import (
 	"github.com/ringwall/ringwall/internal/webhook"
 	"github.com/ringwall/ringwall/outbound"
 	"github.com/ringwall/ringwall/password"
+	"github.com/ringwall/ringwall/password/breach"
 )
 
 // build joins the parts: the one place where they meet.
@@ -43,13 +46,17 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 		return err
 	}
 	rw.sessions = sessions.New(rw.store, o.sessionOptions())
-	if rw.queue, err = password.NewQueue(password.QueueOptions{Slots: o.HashSlots}); err != nil {
+	if rw.queue, err = password.NewQueue(password.QueueOptions{Slots: o.HashSlots, SlotBytes: max(64<<20, int64(o.Argon2id.MemoryKiB)<<10)}); err != nil {
 		return err
 	}
 	if rw.hasher, err = password.NewHasher(rw.queue, o.Argon2id); err != nil {
 		return err
 	}
 	if err := rw.prepareHasher(ctx); err != nil {
+		return err
+	}
+	breaches, err := rw.openBreaches()
+	if err != nil {
 		return err
 	}
 	refusals := audit.NewRefusals(rw.store, audit.RefusalsOptions{Now: o.Now, Log: o.Log})
@@ -66,7 +73,7 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 	}
 	rw.ceiling = rw.newCeiling()
 	rw.accounts = account.New(account.Config{
-		Store: rw.store, Keys: rw.keys, Hasher: rw.hasher, Policy: password.Policy{MinLength: o.PasswordMinLength}, Engine: rw.sessions,
+		Store: rw.store, Keys: rw.keys, Hasher: rw.hasher, Policy: password.Policy{MinLength: o.PasswordMinLength}, Breaches: breaches, Engine: rw.sessions,
 		Refusals: refusals, Archive: rw.archive, Attempts: attempts, Signup: o.signupPolicy(), Addresses: addresses, Ceiling: rw.ceiling, Watch: rw.watch, Blocks: rw.blocks, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
 		DeletionDelay: o.DeletionDelay,
 	})
@@ -111,6 +118,30 @@ func (rw *Ringwall) buildAlerts() (*webhook.Worker, error) {
 	return webhook.NewWorker(rw.store, targets, webhook.WorkerOptions{
 		Client: outbound.Client(outbound.Options{InsecureNetworks: o.InsecureWebhookNetworks, InsecureHTTP: o.Development}), Now: o.Now, Log: o.Log,
 	}), nil
+}
+
+// openBreaches opens what new passwords are looked up in; nil for nothing.
+func (rw *Ringwall) openBreaches() (account.Breaches, error) {
+	where := rw.opt.BreachCheck
+	switch {
+	case where == "" || where == "off":
+		return nil, nil
+	case strings.Contains(where, "://"):
+		return breach.NewRange(where), nil
+	}
+	file, err := breach.Open(where)
+	if err != nil {
+		return nil, fmt.Errorf("breach check: %w", err)
+	}
+	rw.breaches = file
+	return file, nil
+}
+
+func (rw *Ringwall) closeBreaches() error {
+	if rw.breaches == nil {
+		return nil
+	}
+	return rw.breaches.Close()
 }
 
 func (rw *Ringwall) sender() (mail.Sender, error) {

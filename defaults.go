@@ -96,7 +96,7 @@ func (o Options) settle() (Options, error) {
 		o.LimitAddress = limits.Default()
 	}
 
-	faults := []error{o.checkOrigins(), o.checkPrefix(), o.checkName(), o.checkSessions(), o.checkMail(), o.checkProxies(), o.checkLimits(), o.checkSignup(), o.checkDatabase(), o.checkAlerts(), o.Argon2id.Check()}
+	faults := []error{o.checkOrigins(), o.checkPrefix(), o.checkName(), o.checkSessions(), o.checkMail(), o.checkProxies(), o.checkLimits(), o.checkSignup(), o.checkDatabase(), o.checkAlerts(), o.Argon2id.Check(), o.checkBreachCheck()}
 	if o.PasswordMinLength != 0 && (o.PasswordMinLength < 15 || o.PasswordMinLength > 128) {
 		faults = append(faults, errors.New("PasswordMinLength must be 15 to 128: shorter passwords are weak without a second factor"))
 	}
@@ -128,6 +128,19 @@ func privateNetworks() []netip.Prefix {
 		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
 		netip.MustParsePrefix("fc00::/7"),
 	}
+}
+
+// checkBreachCheck judges the form; a file is opened by [New].
+func (o Options) checkBreachCheck() error {
+	if !strings.Contains(o.BreachCheck, "://") {
+		return nil
+	}
+	u, err := url.Parse(o.BreachCheck)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
+		u.Scheme != "https" && !(u.Scheme == "http" && o.Development && loopback(u.Hostname())) {
+		return errors.New(`BreachCheck is neither "off" nor an https address such as "https://api.pwnedpasswords.com" nor the path of a file`)
+	}
+	return nil
 }
 
 func setDefault[T comparable](field *T, value T) {

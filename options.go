@@ -74,6 +74,11 @@ type Options struct {
 	// PasswordMinLength is counted in code points. Default and floor: 15.
 	PasswordMinLength int
 
+	// BreachCheck refuses new passwords that are known from breaches of other services. It is the address of a server that speaks
+	// the range format of Pwned Passwords ("https://api.pwnedpasswords.com"), which learns five digits of a SHA-1, or the path of a file
+	// that `ringwall password breach-filter` made. Without an answer a password is taken. Default: "off", nobody is asked.
+	BreachCheck string
+
 	// HashSlots is how many passwords are hashed at a time. Default: what cores and memory allow.
 	HashSlots int
 

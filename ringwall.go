@@ -39,6 +39,7 @@ import (
 	"github.com/ringwall/ringwall/internal/sqlstore"
 	"github.com/ringwall/ringwall/internal/watch"
 	"github.com/ringwall/ringwall/password"
+	"github.com/ringwall/ringwall/password/breach"
 )
 
 // Ringwall is a running instance. It is safe for concurrent use.
@@ -52,6 +53,7 @@ type Ringwall struct {
 	ceiling  *ceiling.Ceiling
 	blocks   *limits.Blocks
 	hasher   *password.Hasher
+	breaches *breach.Filter // nil: none, or a server is asked
 	chain    *chain.Chain
 	builder  *audit.Builder
 	alerts   *alerts.Alerts
@@ -92,7 +94,7 @@ func New(ctx context.Context, options Options) (*Ringwall, error) {
 	}
 	rw := &Ringwall{opt: o, store: store, begun: make(chan struct{})}
 	if err := rw.build(ctx, master); err != nil {
-		return nil, errors.Join(err, store.Close())
+		return nil, errors.Join(err, store.Close(), rw.closeBreaches())
 	}
 	return rw, nil
 }
@@ -146,7 +148,7 @@ func (rw *Ringwall) Close(ctx context.Context) error {
 		err := rw.queue.Close(ctx)
 		select {
 		case <-done:
-			rw.closed = errors.Join(err, rw.store.Close())
+			rw.closed = errors.Join(err, rw.store.Close(), rw.closeBreaches())
 		case <-ctx.Done():
 			rw.closed = fmt.Errorf("workers still busy: %w", ctx.Err())
 		}

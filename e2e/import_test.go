@@ -36,8 +36,8 @@ func foreignPassword(name string) string {
 	return "password"
 }
 
-// exported is everybody, by address, as the operator's command gives them.
-func exported(t *testing.T, s *ringwalltest.Server) map[string]object {
+// exportedPeople is everybody, by address, as the operator's command gives them.
+func exportedPeople(t *testing.T, s *ringwalltest.Server) map[string]object {
 	t.Helper()
 	all := map[string]object{}
 	for after := ""; ; {
@@ -63,14 +63,14 @@ func TestImportedHashesAreReplacedAtSignIn(t *testing.T) {
 		operate(t, s, "user.import", object{"users": people})
 		for name := range foreignHashes {
 			address := name + "@example.org"
-			if before, _ := exported(t, s)[address]["password_hash"].(string); strings.HasPrefix(before, "$argon2id$") || before == "" {
+			if before, _ := exportedPeople(t, s)[address]["password_hash"].(string); strings.HasPrefix(before, "$argon2id$") || before == "" {
 				t.Fatalf("%s is stored as %.12q before the first sign-in", name, before)
 			}
 			wrong := login(s.Client(), address, "not the password, surely")
 			want(t, "a wrong password for "+name, wrong, 401, "login-failed")
 			sameAnswer(t, "nobody", wrong, login(s.Client(), "nobody-"+address, "not the password, surely"))
 			want(t, "the right password for "+name, login(s.Client(), address, foreignPassword(name)), 200, "")
-			if after, _ := exported(t, s)[address]["password_hash"].(string); !strings.HasPrefix(after, "$argon2id$v=19$"+password.Params{MemoryKiB: 19456, Time: 2, Parallelism: 1}.String()+"$") {
+			if after, _ := exportedPeople(t, s)[address]["password_hash"].(string); !strings.HasPrefix(after, "$argon2id$v=19$"+password.Params{MemoryKiB: 19456, Time: 2, Parallelism: 1}.String()+"$") {
 				t.Errorf("%s is stored as %.40q after a sign-in", name, after)
 			}
 			want(t, "once more for "+name, login(s.Client(), address, foreignPassword(name)), 200, "")
@@ -131,7 +131,7 @@ func TestImportJudgesEachPerson(t *testing.T) {
 					t.Errorf("pass %d, row %d = %v, want %s %s", i, j, g, outcome, field)
 				}
 			}
-			if n := len(exported(t, s)); n != []int{1, 4}[i] {
+			if n := len(exportedPeople(t, s)); n != []int{1, 4}[i] {
 				t.Errorf("%d accounts after pass %d", n, i)
 			}
 		}
@@ -156,7 +156,7 @@ func TestImportJudgesEachPerson(t *testing.T) {
 				}
 			}
 		}
-		all := exported(t, s)
+		all := exportedPeople(t, s)
 		delete(all["new@example.org"], "password_hash")
 		if diff := cmp.Diff(object{
 			"id": id, "email": "new@example.org", "email_verified": true, "roles": []any{"admin", "auditor"}, "language": "de",
@@ -181,13 +181,13 @@ func TestImportOfAnExportIsTheSame(t *testing.T) {
 		operate(t, from, "user.create", object{"email": "bare@example.org"})
 		operate(t, from, "user.lock", object{"user": "ada@example.org", "reason": "two\nlines, \"quoted\""})
 		operate(t, from, "user.import", object{"users": []object{{"email": "old@example.org", "email_verified": true, "password_hash": foreignHashes["pbkdf2"], "created_at": 1500000000000001}}})
-		before := exported(t, from)
+		before := exportedPeople(t, from)
 		var people []object
 		for _, p := range before {
 			people = append(people, p)
 		}
 		operate(t, to, "user.import", object{"users": people})
-		if diff := cmp.Diff(before, exported(t, to)); diff != "" {
+		if diff := cmp.Diff(before, exportedPeople(t, to)); diff != "" {
 			t.Errorf("after the way through a file:\n%s", diff)
 		}
 		want(t, "her password goes with her", login(to.Client(), "grace@example.org", ringwalltest.Password), 200, "")
@@ -278,4 +278,14 @@ func TestKilledImportGoesOn(t *testing.T) {
 	if out, err := command(t, data, "audit", "verify"); err != nil {
 		t.Errorf("audit verify: %v\n%s", err, out)
 	}
+}
+
+// mustFloorHash is a hash of ours, as another installation would have made it.
+func mustFloorHash(t *testing.T, chosen string) string {
+	t.Helper()
+	phc, err := password.Hash(chosen, password.Params{MemoryKiB: 19456, Time: 2, Parallelism: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return phc
 }

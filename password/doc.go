@@ -60,9 +60,11 @@
 // stays on the slot's thread and in one mapped block a slot: 141 MiB with two slots, and 64 ms a hash (AVX2) where x/crypto takes 125 ms. So
 // one lane, the default, runs there, and x/crypto computes p > 1, un-niced. The blocks go back to the system when no hash ran for two seconds.
 //
+// [Calibrate] finds the cost that takes a given time on this machine: memory first, then passes.
+//
 // # What it does not do
 //
 // No pepper: whoever stores the PHC string seals it. No look-up among leaked passwords: the policy knows 7,141 common ones, words and names
-// in English, and what is made from them by doubling, digits, letter substitution, keyboard rows and sequences; ask a breach list besides. It makes no
+// in English, and what is made from them by doubling, digits, letter substitution, keyboard rows and sequences; ask package breach besides. It makes no
 // hashes but Argon2id. No limit of attempts: that is for whoever knows account and address. Invalid UTF-8 is hashed as it stands.
 package password

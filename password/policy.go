@@ -13,6 +13,7 @@ const (
 	CodeTooLong      = "too-long"
 	CodeCommon       = "common"
 	CodeContainsName = "contains-name"
+	CodeBreached     = "breached" // not of [Policy.Check]: of whoever asks package breach besides
 )
 
 const (

@@ -11,16 +11,17 @@ import (
 )
 
 type commands struct {
-	Dev     devCommand      `cmd:"" help:"Start on this machine, with nothing to configure."`
-	Serve   serveCommand    `cmd:"" help:"Serve people. Refuses to start unsafe."`
-	Migrate migrateCommands `cmd:"" help:"Bring the tables of the database up to date."`
-	User    userCommands    `cmd:"" help:"Look after people."`
-	Session sessionCommands `cmd:"" help:"Look after sessions."`
-	Limits  limitsCommands  `cmd:"" help:"See and lift what holds people up, and keep networks out."`
-	Audit   auditCommands   `cmd:"" help:"Read and check the audit log."`
-	Alert   alertCommands   `cmd:"" help:"See what goes on."`
-	Webhook webhookCommands `cmd:"" help:"Look after webhooks that were given up."`
-	Version versionCommand  `cmd:"" help:"Print the version."`
+	Dev      devCommand       `cmd:"" help:"Start on this machine, with nothing to configure."`
+	Serve    serveCommand     `cmd:"" help:"Serve people. Refuses to start unsafe."`
+	Migrate  migrateCommands  `cmd:"" help:"Bring the tables of the database up to date."`
+	User     userCommands     `cmd:"" help:"Look after people."`
+	Session  sessionCommands  `cmd:"" help:"Look after sessions."`
+	Limits   limitsCommands   `cmd:"" help:"See and lift what holds people up, and keep networks out."`
+	Audit    auditCommands    `cmd:"" help:"Read and check the audit log."`
+	Alert    alertCommands    `cmd:"" help:"See what goes on."`
+	Webhook  webhookCommands  `cmd:"" help:"Look after webhooks that were given up."`
+	Password passwordCommands `cmd:"" help:"Measure what passwords cost, and prepare the check for known ones."`
+	Version  versionCommand   `cmd:"" help:"Print the version."`
 }
 
 func newCommands() *commands {

@@ -7,6 +7,7 @@
 //	ringwall limits show|clear|block …  see and lift what holds people up, and keep networks out
 //	ringwall audit tail|export|verify   read and check the audit log
 //	ringwall alert list, webhook …      see what goes on; send webhooks again that were given up
+//	ringwall password …                 measure what passwords may cost, prepare the breach check
 //	ringwall version
 //
 // Each command has --help with an example. Settings come from flags and RINGWALL_ variables; see docs/settings.md.

@@ -59,6 +59,7 @@ func optionsOf(v *settings.Values, logger *slog.Logger) ringwall.Options {
 		SignupDomains:      v.SignupDomains,
 		Argon2id:           v.Argon2id,
 		PasswordMinLength:  v.PasswordMinLength,
+		BreachCheck:        v.BreachCheck,
 		SessionIdle:        v.SessionIdle,
 		SessionAbsolute:    v.SessionAbsolute,
 		SessionRemembered:  v.SessionRemembered,

@@ -45,12 +45,13 @@ const (
 	deviceLife  = 400 * 24 * time.Hour
 )
 
-// Config is what a Service needs; every field but Watch is required.
+// Config is what a Service needs; every field is required, but for what says otherwise.
 type Config struct {
 	Store     Store
 	Keys      *secret.Keyring
 	Hasher    *password.Hasher
 	Policy    password.Policy
+	Breaches  Breaches // nil: no breach check
 	Engine    *sessions.Manager
 	Refusals  *audit.Refusals
 	Archive   *audit.Archive
@@ -72,7 +73,8 @@ type Config struct {
 // Service is the rules of people. It is safe for concurrent use.
 type Service struct {
 	Config
-	known sync.Map // people with a sign-in from a known device under way
+	known    sync.Map // people with a sign-in from a known device under way
+	breaches breachLog
 }
 
 // New makes a Service.

@@ -220,8 +220,17 @@ func (s *Service) AcceptInvitation(ctx context.Context, by identity.Actor, in Ac
 	if err := s.checkPassword(in.Password, invitation.EmailCanonical, string(name)); err != nil {
 		return "", err
 	}
+	var try tryOf
+	if err := s.admit(ctx, by, proven(by, invitation.ID), &try); err != nil {
+		return "", err
+	}
+	if err := s.checkBreach(ctx, in.Password); err != nil {
+		try.place.Return()
+		return "", err
+	}
 	phc, err := s.Hasher.Hash(ctx, password.Other, false, in.Password)
 	if err != nil {
+		try.place.Return()
 		return "", hashing(err)
 	}
 	now := s.Now().UnixMicro()

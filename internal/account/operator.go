@@ -57,6 +57,9 @@ func (s *Service) CreateUser(ctx context.Context, by identity.Actor, in NewUser)
 		if err := s.checkPassword(in.Password.Reveal(), address.Key(), name); err != nil {
 			return user, "", err
 		}
+		if err := s.checkBreach(ctx, in.Password.Reveal()); err != nil {
+			return user, "", err
+		}
 		phc, err := s.Hasher.Hash(ctx, password.Other, true, in.Password.Reveal())
 		if err != nil {
 			return user, "", hashing(err)

@@ -138,6 +138,10 @@ func (s *Service) ResetPassword(ctx context.Context, by identity.Actor, token, c
 	if err := s.admit(ctx, by, proven(by, user.ID), &try); err != nil {
 		return secret.Text{}, err
 	}
+	if err := s.checkBreach(ctx, chosen); err != nil {
+		try.place.Return()
+		return secret.Text{}, err
+	}
 	granted, leave := s.enterKnown(user.ID, true)
 	defer leave()
 	phc, err := s.Hasher.Hash(ctx, password.Other, granted, chosen)
@@ -197,6 +201,9 @@ func (s *Service) ChangePassword(ctx context.Context, by identity.Actor, current
 		return SignedIn{}, err
 	}
 	if err := s.checkPassword(chosen, user.EmailCanonical, user.DisplayName); err != nil {
+		return SignedIn{}, err
+	}
+	if err := s.checkBreach(ctx, chosen); err != nil {
 		return SignedIn{}, err
 	}
 	granted, leave := s.enterKnown(user.ID, true)

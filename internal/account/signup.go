@@ -56,6 +56,10 @@ func (s *Service) SignUp(ctx context.Context, by identity.Actor, in SignUp) (flo
 	if err := s.admit(ctx, by, wish, &try); err != nil {
 		return flow, err
 	}
+	if err := s.checkBreach(ctx, in.Password); err != nil {
+		try.place.Return()
+		return flow, err
+	}
 	phc, err := s.Hasher.Hash(ctx, password.Other, false, in.Password)
 	if err != nil {
 		try.place.Return()

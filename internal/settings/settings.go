@@ -78,6 +78,7 @@ type Values struct {
 	Argon2id           password.Params
 	PasswordMinLength  int
 	DeletionDelay      time.Duration
+	BreachCheck        string
 	SessionIdle        time.Duration
 	SessionAbsolute    time.Duration
 	SessionRemembered  time.Duration

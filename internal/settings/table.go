@@ -72,6 +72,8 @@ func rules() []Setting {
 			Help: "The cost of a password hash: memory in KiB, passes, lanes; not less than m=19456,t=2,p=1."},
 		{Name: "PASSWORD_MIN_LENGTH", Default: "15", Example: "16", Users: engine, into: func(v *Values) any { return &v.PasswordMinLength },
 			Help: "The least number of characters in a password, 15 or more."},
+		{Name: "BREACH_CHECK", Default: "off", Example: "/var/lib/ringwall/breached", Users: engine, into: func(v *Values) any { return &v.BreachCheck },
+			Help: "Refuses new passwords known from breaches: a file of `ringwall password breach-filter`, or the https address of a server with the range format of Pwned Passwords; off asks nobody."},
 		{Name: "SESSION_IDLE", Default: "30m", Example: "15m", Users: engine, into: func(v *Values) any { return &v.SessionIdle },
 			Help: "Ends a session this long after its last request."},
 		{Name: "SESSION_ABSOLUTE", Default: "12h", Example: "8h", Users: engine, into: func(v *Values) any { return &v.SessionAbsolute },

@@ -94,7 +94,7 @@ func composed() map[string]bool {
 			keys["error."+entry.Code+part] = true
 		}
 	}
-	for _, code := range []string{password.CodeTooShort, password.CodeTooLong, password.CodeCommon, password.CodeContainsName} {
+	for _, code := range []string{password.CodeTooShort, password.CodeTooLong, password.CodeCommon, password.CodeContainsName, password.CodeBreached} {
 		keys["fault."+code+".password"] = true
 	}
 	for _, field := range []string{"email", "password", "code", "current_password", "new_password"} {
