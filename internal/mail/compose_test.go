@@ -290,7 +290,7 @@ func TestOnlyOneUseLinksExpire(t *testing.T) {
 		d := v.data
 		d.Code, d.CodeExpires, d.LinkExpires = "ABCDEFGH", d.When.Add(time.Minute), d.When.Add(time.Hour)
 		m := mail.Compose(v.kind, "en", d)
-		oneUse := !slices.Contains([]mail.Kind{mail.AlreadyRegistered, mail.AccountLocked, mail.AccountDeleted, mail.AddressTaken, mail.AddressChanged, mail.AddressLeft}, v.kind)
+		oneUse := !slices.Contains([]mail.Kind{mail.AlreadyRegistered, mail.AccountLocked, mail.AccountDeleted, mail.AddressTaken, mail.AddressChanged, mail.AddressLeft, mail.AlertOpened, mail.AlertClosed}, v.kind)
 		if got := strings.Contains(m.Text, "works once"); got != oneUse {
 			t.Errorf("%s: says that its link works once: %v, want %v", v.name, got, oneUse)
 		}

@@ -33,8 +33,8 @@ func TestPurge(t *testing.T) {
 		heard := listen(store)
 
 		gone, err := store.Purge(ctx, start+24*hour)
-		if err != nil || gone != 7 {
-			t.Errorf("Purge = %d, %v; want 7", gone, err)
+		if err != nil || gone != 8 {
+			t.Errorf("Purge = %d, %v; want 8", gone, err)
 		}
 		if _, err := store.InvitationByToken(ctx, []byte("new")); err != nil {
 			t.Errorf("the new invitation: %v", err)

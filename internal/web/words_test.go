@@ -69,6 +69,8 @@ var impersonal = map[audit.Name]string{
 	audit.SysShutdown:     "the server's own",
 	audit.SignupRequested: "nobody has an account yet",
 	audit.UserDeleted:     "nobody is left to read it",
+	audit.AlertOpened:     "operators'",
+	audit.AlertClosed:     "operators'",
 }
 
 // composed are the keys that the program puts together.
@@ -86,6 +88,8 @@ func composed() map[string]bool {
 		"authn_login_lock.other", "authn_password_change.reset", "authz_admin.unlocked", "authz_admin.reset-demanded", "sensitive_read.deletion-pending",
 		"session_logout.replaced", "session_logout.revoked", "session_logout.others-revoked", "session_logout.by-operator", "session_logout.all-by-operator",
 		"session_logout.not-me", "session_logout.secured",
+		"user_updated.profile", "user_updated.address-change-requested", "user_updated.address-change-approved", "user_updated.address-change-confirmed",
+		"user_updated.address-change-cancelled", "user_updated.address-changed", "user_updated.address-changed-by-operator",
 	} {
 		keys["activity."+reasoned] = true
 	}
