@@ -8,7 +8,7 @@ COUNT ?= 1
 FUZZTIME ?= 60s
 
 .DEFAULT_GOAL := help
-.PHONY: help test build bench timing lint fuzz screens ci clean
+.PHONY: help test build bench attack timing lint fuzz screens ci clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ ifeq ($(origin PKG),file)
 else
 	RINGWALL_BENCH_BINARY='$(CURDIR)/bin/ringwall' scripts/with-services go test -run='^$$' -bench='$(BENCH)' -count=$(COUNT) -timeout=60m $(PKG)
 endif
+
+attack: ## attack two nodes for ten simulated minutes and draw what got through, into docs/attack.svg
+	@RINGWALL_ATTACK_FOLDER='$(CURDIR)/docs' scripts/with-services go test -run='^$$' -bench='^BenchmarkAttack$$' -benchtime=1x -timeout=60m ./bench
 
 timing: ## ask whether the time of an answer tells if an account exists: 400 samples a case, Mann and Whitney's test
 	@scripts/with-services go test -run='^$$' -bench='^BenchmarkTiming$$' -benchtime=1x -timeout=30m ./bench

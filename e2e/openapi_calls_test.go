@@ -102,6 +102,7 @@ func (s story) profile() {
 	s.call(c, "POST", "/auth/v1/email/change", object{"token": token}, 200, "")
 	s.call(c, "POST", "/auth/v1/email/change", object{"token": token}, 422, "link-invalid")
 	s.call(c, "DELETE", "/auth/v1/me/email", nil, 204, "")
+	s.call(c, "PATCH", "/auth/v1/me", object{"language": ""}, 200, "") // mails in English from here on
 }
 
 func (s story) passwords() {
