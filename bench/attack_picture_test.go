@@ -156,6 +156,7 @@ not have the password.
 		fmt.Fprintf(&s, "| %s: %s | %d | %d | %d | %d | %d | %d | %s |\n", c.name, c.what, m.Sent, m.Limited, m.Challenged, m.Busy, m.Checked, m.Entered, ownerWords(m))
 	}
 	s.WriteString(`
+This attacker does not solve the proof of work. One who does gets at most two thirds of the ceiling, and pays for each attempt.
 The owner comes once a minute from another address, in the browser that signed in before the attack. Stuffing gets in with the
 pairs that are right and are tried before a limit is reached: no limit can tell them from their owners, which is why chosen
 passwords are held against lists of breached ones, and a second factor is worth having.

@@ -187,7 +187,7 @@ func newSiege(b *testing.B) *siege {
 	db := testdb.Postgres(b)
 	at := place{Database: db.DSN, MasterKey: masterKey, Origin: "http://127.0.0.1", Cheap: true}
 	settle(b, at, attackPeople, 0)
-	s := &siege{began: time.Now(), client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{
+	s := &siege{began: time.Now().Truncate(time.Minute), client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{
 		MaxIdleConnsPerHost: attackClients, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // #nosec G402 -- our own nodes
 	}}}
 	for range 2 {
