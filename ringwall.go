@@ -94,6 +94,9 @@ func New(ctx context.Context, options Options) (*Ringwall, error) {
 	}
 	rw := &Ringwall{opt: o, store: store, begun: make(chan struct{})}
 	if err := rw.build(ctx, master); err != nil {
+		if rw.queue != nil {
+			err = errors.Join(err, rw.queue.Close(ctx))
+		}
 		return nil, errors.Join(err, store.Close(), rw.closeBreaches())
 	}
 	return rw, nil

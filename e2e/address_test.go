@@ -207,3 +207,26 @@ func TestRefusedAddressReadsNothing(t *testing.T) {
 		t.Errorf("a refused guess ran %q", seen)
 	}
 }
+
+// Asking for challenges without end would keep the ceiling tripped for everybody, at no cost.
+func TestUnsolvedChallengesCountAgainstTheAddress(t *testing.T) {
+	o := ringwall.Options{LimitGlobal: 10}
+	proxied(&o)
+	s := start(t, o)
+	for n := range 40 {
+		login(from(s, fmt.Sprintf("198.51.%d.1", n)), fmt.Sprintf("flood-%d@example.org", n), "not the password, surely")
+	}
+	c, asked := from(s, "192.0.2.1"), 0
+	for n := range 30 {
+		switch got := login(c, fmt.Sprintf("one-%d@example.org", n), "not the password, surely"); got.Status {
+		case 403:
+			asked++
+		case 429:
+		default:
+			t.Fatalf("try %d = %d %s", n, got.Status, got.Body)
+		}
+	}
+	if asked != 20 {
+		t.Errorf("one address was asked for %d challenges in a minute, want 20", asked)
+	}
+}

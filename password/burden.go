@@ -42,6 +42,9 @@ func (h *Hasher) Prepare(shapes []string) {
 	}
 	h.burden.mu.Lock()
 	defer h.burden.mu.Unlock()
+	if !maps.EqualFunc(h.burden.dearest, dearest, func(a, b scheme) bool { return a.work() == b.work() }) {
+		h.least.Store(0) // checks take another time from here on
+	}
 	h.burden.dearest = dearest
 }
 

@@ -102,6 +102,9 @@ var (
 	errSignIn   = problem.New(problem.Unauthenticated, "unauthenticated", "Sign in first.")
 )
 
+// errTried marks the refusals of a counter of the account's own.
+var errTried = errors.New("the tries of this account are used up")
+
 // Pending is what a page may say about the holder of a link.
 type Pending struct {
 	Email         string
@@ -126,7 +129,7 @@ func (s *Service) reserve(ctx context.Context, by identity.Actor, user identity.
 		event = audit.Event{Name: audit.LoginLock, User: user, Reason: "maxretries"}
 	}
 	s.Refusals.Count(ctx, by, event)
-	return try, tooMany(s.coarse(attempt))
+	return try, tooMany(s.coarse(attempt)).Because(errTried)
 }
 
 func (s *Service) count(ctx context.Context, policy AttemptPolicy, what string, parts ...string) (tryOf, Attempt, error) {
@@ -174,6 +177,12 @@ func (s *Service) giveBack(ctx context.Context, try tryOf) {
 	}
 }
 
+// abandon undoes a try that was admitted and cannot be made.
+func (s *Service) abandon(ctx context.Context, try tryOf) {
+	try.place.Return()
+	s.giveBack(ctx, try)
+}
+
 // beat is what the time of an answer about mail is rounded up to: far more than a row and a mail take.
 const beat = 50 * time.Millisecond
 
@@ -212,10 +221,11 @@ func (s *Service) watchSignIn(ctx context.Context, by identity.Actor, key string
 		switch problem.From(err).Code {
 		case "login-failed":
 			outcome = watch.Failed
-		case "too-many-requests":
-			outcome = watch.Refused
 		default:
-			return
+			if !errors.Is(err, errTried) {
+				return
+			}
+			outcome = watch.Refused
 		}
 	}
 	s.Watch.SignIn(ctx, by.Request().Address, s.Keys.MAC(secret.Attempts, []byte("watch"), []byte(key)), outcome)

@@ -2,10 +2,12 @@ package account
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/ringwall/ringwall/internal/audit"
+	"github.com/ringwall/ringwall/internal/ceiling"
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/limits"
 	"github.com/ringwall/ringwall/internal/problem"
@@ -32,7 +34,15 @@ func (s *Service) enterUnless(ctx context.Context, by identity.Actor, signed boo
 // leave ends a try. One that the queue or the database turned away was none, nor was one that something else must come
 // before; one that was hung up on stays counted.
 func (s *Service) leave(ctx context.Context, try limits.Try, err error) {
-	try.Leave(ctx, err == nil || ctx.Err() == nil && slices.Contains([]problem.Kind{problem.Unavailable, problem.Internal, problem.Forbidden}, problem.From(err).Kind))
+	try.Leave(ctx, err == nil || ctx.Err() == nil && wasNone(err))
+}
+
+// wasNone reports whether a try was turned away before anybody looked at what was right about it. One without the solution of
+// its challenge is counted: else a single address could ask without end, and keep the ceiling tripped.
+func wasNone(err error) bool {
+	e := problem.From(err)
+	return errors.Is(err, ceiling.ErrFull) ||
+		e.Code != "challenge-required" && slices.Contains([]problem.Kind{problem.Unavailable, problem.Internal, problem.Forbidden}, e.Kind)
 }
 
 // enterOnce counts what is neither right nor wrong.
@@ -53,7 +63,7 @@ func (s *Service) refuseAddress(ctx context.Context, by identity.Actor, wait tim
 	return tooMany(wait)
 }
 
-func tooMany(wait time.Duration) error {
+func tooMany(wait time.Duration) *problem.Error {
 	return problem.New(problem.TooMany, "too-many-requests",
 		"Too many attempts. Wait a few minutes. If the password is forgotten, it can be reset meanwhile.").After(wholeMinutes(wait))
 }

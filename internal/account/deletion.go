@@ -26,14 +26,21 @@ var (
 // nobody signs in meanwhile; the mailed link undoes it until the end. It needs a link and not a sign-in, so that a password
 // that leaked neither undoes a deletion nor shows the account, and no program undoes one unasked.
 // Problems: unauthenticated, login-failed, last-administrator, too-many-requests, busy.
-func (s *Service) RequestDeletion(ctx context.Context, by identity.Actor, typed, lang string) (due time.Time, err error) {
-	user, try, err := s.prove(ctx, by, typed, "")
+func (s *Service) RequestDeletion(ctx context.Context, by identity.Actor, typed, deviceCookie, lang string) (due time.Time, err error) {
+	user, try, err := s.prove(ctx, by, typed, deviceCookie)
 	if err != nil {
 		return due, err
 	}
 	due = s.Now().Add(s.DeletionDelay)
 	return due, s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
-		if err := tx.ClearAttempts(ctx, try.key); err != nil {
+		err := s.keepAdministrator(ctx, tx, user.ID)
+		if err == nil {
+			err = s.stillProved(ctx, tx, by, user)
+		}
+		if err == nil {
+			err = tx.ClearAttempts(ctx, try.key)
+		}
+		if err != nil {
 			return audit.Event{}, err
 		}
 		return s.schedule(ctx, by, tx, user.ID, due, lang)
@@ -70,6 +77,9 @@ func (s *Service) schedule(ctx context.Context, by identity.Actor, tx Tx, id ide
 	}
 	if err == nil {
 		err = endLinks(ctx, tx, id)
+	}
+	if err == nil {
+		err = tx.DeleteInvitationsBy(ctx, id)
 	}
 	if err != nil {
 		return event, err
@@ -163,6 +173,9 @@ func (s *Service) erase(ctx context.Context, by identity.Actor, id identity.ID, 
 		}
 		if err == nil {
 			_, err = tx.EndSessions(ctx, identity.SubjectOf(id), identity.ID{})
+		}
+		if err == nil {
+			err = tx.DeleteInvitationsBy(ctx, id)
 		}
 		if err == nil {
 			err = tx.DeleteSignups(ctx, user.EmailCanonical)

@@ -30,12 +30,12 @@ var (
 // the change happens when both have been used. It takes the place of an earlier one. For an address that has an account
 // the work and the answer are the same, the mail there tells its owner, and the change never happens.
 // Problems: unauthenticated, invalid, login-failed, too-many-requests, busy.
-func (s *Service) RequestEmailChange(ctx context.Context, by identity.Actor, typed, current, lang string) error {
+func (s *Service) RequestEmailChange(ctx context.Context, by identity.Actor, typed, current, deviceCookie, lang string) error {
 	address, err := input.ParseEmail(typed)
 	if err != nil {
 		return wrongField("email", err)
 	}
-	user, try, err := s.prove(ctx, by, current, "")
+	user, try, err := s.prove(ctx, by, current, deviceCookie)
 	if err != nil {
 		return err
 	}

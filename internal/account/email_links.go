@@ -129,6 +129,7 @@ func (s *Service) proveHolder(ctx context.Context, by identity.Actor, user User,
 	}
 	phc, err := s.openPassword(ctx, by, user.ID, user.Password)
 	if err != nil {
+		s.abandon(ctx, try)
 		return err
 	}
 	ok, _, err := s.verify(ctx, try, false, phc, typed)
@@ -176,6 +177,9 @@ func (s *Service) changeEmail(ctx context.Context, by identity.Actor, tx Tx, use
 	err := tx.SetEmail(ctx, user.ID, wanted.Email, wanted.EmailCanonical)
 	if err == nil {
 		err = endLinks(ctx, tx, user.ID)
+	}
+	if err == nil {
+		err = tx.DeleteLinks(ctx, user.ID, LinkNotMe) // they lie in the old mailbox
 	}
 	if err == nil {
 		err = tx.DeleteSignups(ctx, wanted.EmailCanonical)

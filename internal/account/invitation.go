@@ -127,6 +127,9 @@ func (s *Service) Invite(ctx context.Context, by identity.Actor, in Invite) (mad
 	data.Link, data.LinkExpires = link, in.Until
 	return made, link, s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
 		event := audit.Event{Name: audit.AuthzAdmin, Reason: "invited", Private: private}
+		if err := s.stillOperator(ctx, tx, by); err != nil {
+			return event, err
+		}
 		switch _, err := tx.UserByEmail(ctx, address.Key()); {
 		case err == nil:
 			return event, problem.New(problem.Conflict, "conflict", "This address has an account already. Nothing was granted: give the account the role instead.")

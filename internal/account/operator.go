@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,25 @@ func operator(by identity.Actor) error {
 		return nil
 	}
 	return errOperator
+}
+
+// stillOperator refuses an act whose administrator has lost session, role or account since the request was admitted: its body
+// may have come much later. It locks their row, and so stands behind [Service.keepAdministrator].
+func (s *Service) stillOperator(ctx context.Context, tx Tx, by identity.Actor) error {
+	if by.Kind() != identity.Person {
+		return nil
+	}
+	user, err := tx.UserByID(ctx, by.Subject().ID())
+	if err == nil {
+		_, err = tx.SessionOwner(ctx, by.Session())
+	}
+	if errors.Is(err, ErrMissing) {
+		return errSignIn
+	}
+	if err == nil && (user.LockedAt(s.Now()) || user.closed() || !slices.Contains(user.Roles, authz.Administrator)) {
+		return errOperator
+	}
+	return err
 }
 
 // NewUser is an account that an operator makes. Without a password its owner chooses one through a mailed link.
@@ -241,6 +261,9 @@ func (s *Service) changeRole(ctx context.Context, by identity.Actor, change role
 	}
 	return s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
 		err := change.run(ctx, tx, user.ID, role)
+		if err == nil {
+			err = s.stillOperator(ctx, tx, by)
+		}
 		if err == nil {
 			err = tx.StaleSessions(ctx, identity.SubjectOf(user.ID))
 		}

@@ -92,6 +92,7 @@ func (s *Service) signIn(ctx context.Context, by identity.Actor, in SignIn) (out
 	var phc string
 	if !user.ID.IsZero() {
 		if phc, err = s.openPassword(ctx, by, user.ID, user.Password); err != nil {
+			s.abandon(ctx, try)
 			return SignedIn{}, err
 		}
 	}
@@ -292,14 +293,15 @@ func (s *Service) prove(ctx context.Context, by identity.Actor, typed, deviceCoo
 		return User{}, try, err
 	}
 	user, err = s.Store.UserByID(ctx, id)
+	var phc string
+	if err == nil {
+		phc, err = s.openPassword(ctx, by, user.ID, user.Password)
+	}
 	if errors.Is(err, ErrMissing) {
-		return User{}, try, errSignIn
+		err = errSignIn
 	}
 	if err != nil {
-		return User{}, try, err
-	}
-	phc, err := s.openPassword(ctx, by, user.ID, user.Password)
-	if err != nil {
+		s.abandon(ctx, try)
 		return User{}, try, err
 	}
 	granted, leave := s.enterKnown(id, true)

@@ -291,6 +291,7 @@ func (s *Service) proveSignup(ctx context.Context, by identity.Actor, signup Sig
 	}
 	phc, err := s.openPassword(ctx, by, signup.ID, signup.Password)
 	if err != nil {
+		s.abandon(ctx, try)
 		return err
 	}
 	ok, _, err := s.verify(ctx, try, false, phc, typed)

@@ -71,7 +71,7 @@ type newEmailInput struct {
 }
 
 func (a *API) requestEmail(ctx context.Context, req *chain.Request, in newEmailInput) (reply[none], error) {
-	return reply[none]{}, a.accounts.RequestEmailChange(ctx, req.Actor, in.Email, in.Password, req.Lang())
+	return reply[none]{}, a.accounts.RequestEmailChange(ctx, req.Actor, in.Email, in.Password, req.Device, req.Lang())
 }
 
 func (a *API) cancelEmail(ctx context.Context, req *chain.Request, _ none) (reply[none], error) {

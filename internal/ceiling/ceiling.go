@@ -146,8 +146,9 @@ func New(o Options) *Ceiling {
 	return &Ceiling{Options: o, turn: make(chan struct{}, 1), wake: make(chan struct{}, 1), hottest: never}
 }
 
+// ErrFull says that the attempts of the minute are used up: nobody looked at this one.
 var (
-	errWait = problem.New(problem.TooMany, "too-many-requests",
+	ErrFull = problem.New(problem.TooMany, "too-many-requests",
 		"Too many attempts. Wait a few minutes. If the password is forgotten, it can be reset meanwhile.").After(time.Minute)
 	errSlow = problem.New(problem.Unavailable, "unavailable", "The database is out of reach. Try again in a moment.").After(2 * time.Second)
 )
@@ -215,6 +216,10 @@ func (c *Ceiling) Pass(ctx context.Context, a Attempt) (Place, error) {
 	c.mu.Lock()
 	c.enter()
 	known := a.Known && (a.Light || c.befriend(a.Who))
+	if a.Known && !known && c.view.friends[a.Who] > 4*friendly { // nobody signs in so often: a script with a device of its own
+		c.mu.Unlock()
+		return Place{}, c.refusal(a, refused)
+	}
 	if !known && !a.Light {
 		c.want()
 	}
@@ -279,7 +284,7 @@ func (c *Ceiling) asked(a Attempt) challenge.Asked {
 // refusal is the problem of a verdict.
 func (c *Ceiling) refusal(a Attempt, v verdict) error {
 	if v != unsolved || a.Form == "" {
-		return errWait
+		return ErrFull
 	}
 	puzzle, err := c.Challenger.Challenge(c.asked(a))
 	if err != nil {

@@ -26,8 +26,10 @@ var (
 	takeInvitation = sqlsafe.New(`
 		DELETE FROM ringwall_invitations
 		WHERE token_mac = $1 AND expires_micros > $2`)
-	deleteInvitation    = sqlsafe.New(`DELETE FROM ringwall_invitations WHERE id = $1`)
-	deleteInvitationsBy = sqlsafe.New(`DELETE FROM ringwall_invitations WHERE invited_by = $1`)
+	deleteInvitation = sqlsafe.New(`DELETE FROM ringwall_invitations WHERE id = $1`)
+	// Who has an account is not invited any more.
+	deleteInvitationsFor = sqlsafe.New(`DELETE FROM ringwall_invitations WHERE email_canonical = $1`)
+	deleteInvitationsBy  = sqlsafe.New(`DELETE FROM ringwall_invitations WHERE invited_by = $1`)
 )
 
 func scanInvitation(s scanner) (i account.Invitation, err error) {

@@ -151,6 +151,9 @@ func (c *change) InsertUser(ctx context.Context, user account.User) error {
 		return account.ErrTaken
 	}
 	c.turn.users = append(c.turn.users, user.ID)
+	if err == nil {
+		_, err = c.turn.exec(ctx, deleteInvitationsFor.With(clean(user.EmailCanonical)))
+	}
 	return err
 }
 

@@ -57,7 +57,7 @@ func (v *visit) postDeletion() {
 		return
 	}
 	if err == nil {
-		_, err = v.web.Accounts.RequestDeletion(v.r.Context(), v.by(), in.Password, v.lang.tag)
+		_, err = v.web.Accounts.RequestDeletion(v.r.Context(), v.by(), in.Password, v.ask.Device, v.lang.tag)
 	}
 	if err != nil {
 		v.again(v.dataPage(), err)

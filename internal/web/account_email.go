@@ -45,7 +45,7 @@ func (v *visit) postAccountEmail() {
 		return
 	}
 	if err = checkTexts(err, in.Email, ""); err == nil {
-		err = v.web.Accounts.RequestEmailChange(v.r.Context(), v.by(), in.Email, in.Password, v.lang.tag)
+		err = v.web.Accounts.RequestEmailChange(v.r.Context(), v.by(), in.Email, in.Password, v.ask.Device, v.lang.tag)
 	}
 	if err != nil {
 		p := v.accountEmailPage()

@@ -101,7 +101,7 @@ func (p *people) Me(context.Context, identity.Actor) (account.Me, error) { retur
 func (p *people) ChangeProfile(_ context.Context, _ identity.Actor, in account.Profile) (account.Me, error) {
 	return p.me, p.did("ChangeProfile", *in.DisplayName, *in.Language)
 }
-func (p *people) RequestEmailChange(_ context.Context, _ identity.Actor, email, _, _ string) error {
+func (p *people) RequestEmailChange(_ context.Context, _ identity.Actor, email, _, _, _ string) error {
 	return p.did("RequestEmailChange", email)
 }
 func (p *people) CancelEmailChange(context.Context, identity.Actor) error {
@@ -130,7 +130,7 @@ func (p *people) NotMe(_ context.Context, _ identity.Actor, token, _ string) err
 	return p.did("NotMe", token)
 }
 func (p *people) Secure(context.Context, identity.Actor, string) error { return p.did("Secure") }
-func (p *people) RequestDeletion(context.Context, identity.Actor, string, string) (time.Time, error) {
+func (p *people) RequestDeletion(context.Context, identity.Actor, string, string, string) (time.Time, error) {
 	return now.Add(14 * 24 * time.Hour), p.did("RequestDeletion")
 }
 func (p *people) KeepByToken(ctx context.Context, token string) (account.Pending, error) {

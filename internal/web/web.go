@@ -63,7 +63,7 @@ type Household interface {
 type Self interface {
 	Me(ctx context.Context, by identity.Actor) (account.Me, error)
 	ChangeProfile(ctx context.Context, by identity.Actor, in account.Profile) (account.Me, error)
-	RequestEmailChange(ctx context.Context, by identity.Actor, email, password, lang string) error
+	RequestEmailChange(ctx context.Context, by identity.Actor, email, password, deviceCookie, lang string) error
 	CancelEmailChange(ctx context.Context, by identity.Actor) error
 	EmailLinkByToken(ctx context.Context, by identity.Actor, token string) (account.EmailLink, error)
 	UseEmailLink(ctx context.Context, by identity.Actor, token, password, lang string) (changed bool, err error)
@@ -74,7 +74,7 @@ type Safety interface {
 	NotMeByToken(ctx context.Context, token string) (account.Pending, error)
 	NotMe(ctx context.Context, by identity.Actor, token, lang string) error
 	Secure(ctx context.Context, by identity.Actor, lang string) error
-	RequestDeletion(ctx context.Context, by identity.Actor, password, lang string) (due time.Time, err error)
+	RequestDeletion(ctx context.Context, by identity.Actor, password, deviceCookie, lang string) (due time.Time, err error)
 	KeepByToken(ctx context.Context, token string) (account.Pending, error)
 	Keep(ctx context.Context, by identity.Actor, token string) error
 }
