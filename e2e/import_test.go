@@ -194,6 +194,23 @@ func TestImportOfAnExportIsTheSame(t *testing.T) {
 	})
 }
 
+// A stolen password that opens nothing any more must not open the account elsewhere.
+func TestClosedAccountsAreExportedWithoutTheirHash(t *testing.T) {
+	each(t, func(t *testing.T, s *ringwalltest.Server) {
+		for _, address := range []string{"open@example.org", "demanded@example.org", "going@example.org"} {
+			s.SignUp(address)
+		}
+		operate(t, s, "user.demand-reset", object{"user": "demanded@example.org"})
+		operate(t, s, "user.delete", object{"user": "going@example.org"})
+		all := exportedPeople(t, s)
+		for address, hashed := range map[string]bool{"open@example.org": true, "demanded@example.org": false, "going@example.org": false} {
+			if _, got := all[address]["password_hash"]; got != hashed {
+				t.Errorf("%s is exported with a hash: %v, want %v (%v)", address, got, hashed, all[address])
+			}
+		}
+	})
+}
+
 func TestFiftyImportsOfOneAddressMakeOne(t *testing.T) {
 	each(t, func(t *testing.T, s *ringwalltest.Server) {
 		var made, there int

@@ -257,6 +257,9 @@ func (s *Service) ExportUsers(ctx context.Context, by identity.Actor, after iden
 		if err != nil {
 			return nil, fmt.Errorf("password of %s: %w", user.ID, err)
 		}
+		if user.closed() {
+			phc = "" // it opens nothing here, and must not anywhere else
+		}
 		list = append(list, Exported{user, secret.NewText(phc)})
 	}
 	return list, nil
