@@ -55,7 +55,6 @@ type Ringwall struct {
 	hasher   *password.Hasher
 	breaches *breach.Filter // nil: none, or a server is asked
 	chain    *chain.Chain
-	builder  *audit.Builder
 	alerts   *alerts.Alerts
 	watch    *watch.Watch
 	archive  *audit.Archive
