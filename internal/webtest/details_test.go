@@ -214,9 +214,10 @@ func TestMailAsHTMLShowsInItsSandbox(t *testing.T) {
 	b := open(t, s.URL, as{})
 	b.visit("/auth/dev/mail")
 	b.click("As HTML")
-	b.settle()
-	if !strings.Contains(b.frames(), s.URL+"/auth/dev/mail/") {
-		t.Errorf("no mail in the frame: %s", b.frames())
+	for end := time.Now().Add(10 * time.Second); !strings.Contains(b.frames(), s.URL+"/auth/dev/mail/"); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("no mail in the frame: %s", b.frames())
+		}
 	}
 	if sandbox := eval[string](b, `document.querySelector("iframe").getAttribute("sandbox")`); sandbox != "" {
 		t.Errorf("the frame allows %q, want nothing", sandbox)
