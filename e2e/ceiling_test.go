@@ -247,6 +247,7 @@ func TestChallengesTellNobodyWhoHasAnAccount(t *testing.T) {
 	s := nodes[0]
 	s.SignUp("known@example.org")
 	trip(t, s)
+	within(t, 20*time.Second, "the alert, which is written meanwhile", func() bool { return len(events(t, s, "alert_opened")) > 0 })
 	c := from(s, "192.0.2.1")
 	withoutPuzzle := func(a ringwalltest.Answer) ringwalltest.Answer {
 		var doc object
