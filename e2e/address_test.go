@@ -199,7 +199,7 @@ func TestRefusedAddressReadsNothing(t *testing.T) {
 	o := ringwall.Options{Database: dsn, MasterKey: ringwall.NewSecret(masterKey)}
 	limited(&o)
 	s := ringwalltest.StartApp(t, o, nil)
-	guess(22, func(int) *ringwalltest.Client { return s.Client() }) // the first refusal of a minute leaves a row
+	guess(22, func(int) *ringwalltest.Client { return s.Client() })              // the first refusal of a minute leaves a row
 	within(t, 10*time.Second, "a refused guess that runs nothing", func() bool { // an alert may be written meanwhile
 		return len(r.during(func() {
 			want(t, "a guess", login(s.Client(), "x@example.org", "not the password, surely"), 429, "too-many-requests")
