@@ -63,7 +63,7 @@ func (m *memory) take(key Key, cost int, now int64) Decision {
 	if !twice {
 		near.mu.Lock()
 		defer near.mu.Unlock()
-		return m.decide([2]bucket{m.find(near, key, hash, 0, cost, now)}, cost, now)
+		return m.decide([2]bucket{m.find(near, sought{key: key, hash: hash}, cost, now)}, cost, now)
 	}
 	wideHash := m.hash(wider)
 	wide := &m.shards[wideHash%shards]
@@ -77,10 +77,10 @@ func (m *memory) take(key Key, cost int, now int64) Decision {
 		second.mu.Lock()
 		defer second.mu.Unlock()
 	}
-	own := m.find(near, key, hash, 0, cost, now)
-	both := [2]bucket{own, m.find(wide, wider, wideHash, 1, cost, now)}
+	own := m.find(near, sought{key: key, hash: hash}, cost, now)
+	both := [2]bucket{own, m.find(wide, sought{wider, wideHash, 1, hash}, cost, now)}
 	if wide == near { // the second may have made the table grow in which the first stood
-		both[0] = m.find(near, key, hash, 0, cost, now)
+		both[0] = m.find(near, sought{key, hash, 0, wideHash}, cost, now)
 	}
 	return m.decide(both, cost, now)
 }
@@ -116,10 +116,18 @@ func (m *memory) hash(key Key) uint64 {
 	return max(maphash.Comparable(m.seed, key), 1)
 }
 
+// sought is a key whose bucket is wanted.
+type sought struct {
+	key  Key
+	hash uint64
+	wide int    // 1: it is the wider network of another
+	with uint64 // the other of the pair, whose place is not to be had though nothing stands in it yet
+}
+
 // find is the bucket of a key: its own, a new one in a place whose bucket is full again, or the common one. Whoever only
 // asks gets no place.
-func (m *memory) find(s *shard, key Key, hash uint64, wide, cost int, now int64) bucket {
-	rates := &m.rates[wide]
+func (m *memory) find(s *shard, k sought, cost int, now int64) bucket {
+	key, hash, rates := k.key, k.hash, &m.rates[k.wide]
 	if len(s.hashes) == 0 {
 		s.hashes, s.full = make([]uint64, m.first*setSize), make([]int64, m.first*setSize*m.windows)
 	}
@@ -130,7 +138,7 @@ func (m *memory) find(s *shard, key Key, hash uint64, wide, cost int, now int64)
 			if held == hash {
 				return bucket{m.at(s.full, begin+i), rates}
 			}
-			if free < 0 && (held == 0 || m.isFull(s, begin+i, now)) {
+			if free < 0 && (held == 0 || held != k.with && m.isFull(s, begin+i, now)) {
 				free = begin + i
 			}
 		}
@@ -148,7 +156,7 @@ func (m *memory) find(s *shard, key Key, hash uint64, wide, cost int, now int64)
 			}
 			return bucket{full, rates}
 		case len(s.hashes) < m.most*setSize:
-			m.grow(s, now)
+			m.grow(s, k.with, now)
 		default:
 			if s.common == nil {
 				s.common, s.spilt = make([]int64, commonBuckets*m.windows), make([]int64, m.most)
@@ -177,12 +185,12 @@ func (m *memory) isFull(s *shard, place int, now int64) bool {
 	return true
 }
 
-// grow doubles a table. Buckets that are full again stay behind.
-func (m *memory) grow(s *shard, now int64) {
+// grow doubles a table. Buckets that are full again stay behind, but for that of one hash.
+func (m *memory) grow(s *shard, keep uint64, now int64) {
 	old := shard{hashes: s.hashes, full: s.full}
 	s.hashes, s.full = make([]uint64, 2*len(old.hashes)), make([]int64, 2*len(old.full))
 	for place, hash := range old.hashes {
-		if hash == 0 || m.isFull(&old, place, now) {
+		if hash == 0 || hash != keep && m.isFull(&old, place, now) {
 			continue
 		}
 		at := setOf(hash, len(s.hashes)/setSize) * setSize

@@ -316,6 +316,21 @@ func TestWiderNetworkHasFourTimesTheQuota(t *testing.T) {
 	}
 }
 
+// An address and its wider network may fall into one set of places: the second to come took the place of the first, in which
+// nothing was counted yet, and the network had one try more.
+func TestAddressAndItsNetworkHavePlacesOfTheirOwn(t *testing.T) {
+	for range 5000 { // each limiter spreads its keys in another way
+		l := limiter(t, minute(1), ratelimit.Options{Now: newClock().now})
+		total := 0
+		for i := range 6 {
+			total += admitted(t, l, address(fmt.Sprintf("2001:db8:1:%x::1", i)), 1)
+		}
+		if total != 4 {
+			t.Fatalf("six /64 of one /48 have %d, want 4", total)
+		}
+	}
+}
+
 func TestMemoryStaysBounded(t *testing.T) {
 	const bytes = 1 << 20
 	l := limiter(t, minute(5), ratelimit.Options{Now: newClock().now, MemoryBytes: bytes})
