@@ -4,18 +4,16 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
+
+	"github.com/ringwall/ringwall/internal/outbox"
 )
 
 const (
-	firstWait    = 5 * time.Second // after the first failure; doubles up to longestWait
-	longestWait  = time.Hour
-	refusedFor   = time.Hour      // a mail that its server refuses for good is given up when it is this old
-	giveUpAfter  = 72 * time.Hour // any mail is
-	leaveTime    = time.Second    // for a send under way when the worker is told to end
-	settleTime   = 2 * time.Second
-	longestSleep = 5 * time.Minute // one look, for mails whose node died and for machines that slept
+	firstWait   = 5 * time.Second // after the first failure; doubles up to longestWait
+	longestWait = time.Hour
+	refusedFor  = time.Hour      // a mail that its server refuses for good is given up when it is this old
+	giveUpAfter = 72 * time.Hour // any mail is
 )
 
 // WorkerOptions adjust a [Worker]. The zero value is right for production.
@@ -28,17 +26,14 @@ type WorkerOptions struct {
 
 // Worker gets the mails of an outbox delivered. Any number of workers, on any number of nodes, may share an outbox.
 type Worker struct {
+	*outbox.Loop[Entry]
 	store   OutboxStore
 	sender  Sender
 	options WorkerOptions
-	wake    chan struct{}
-	slots   chan struct{}
-	sending sync.WaitGroup
-	outbox  state // of the store
-	relay   state // of the sender
+	health  outbox.Health // of the store and of the sender
 }
 
-// NewWorker makes a worker; it does nothing before [Worker.Run].
+// NewWorker makes a worker; it does nothing before [outbox.Loop.Run].
 func NewWorker(store OutboxStore, sender Sender, options WorkerOptions) *Worker {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
@@ -53,83 +48,37 @@ func NewWorker(store OutboxStore, sender Sender, options WorkerOptions) *Worker 
 	if options.Parallel <= 0 {
 		options.Parallel = 4
 	}
-	return &Worker{store: store, sender: sender, options: options,
-		wake: make(chan struct{}, 1), slots: make(chan struct{}, options.Parallel)}
+	w := &Worker{store: store, sender: sender, options: options}
+	w.Loop = outbox.New(outbox.Source[Entry]{
+		Next: store.NextMail, Due: store.NextDue, Attempt: w.attempt, Unreadable: w.unreadable,
+		Store: func(ctx context.Context, err error) {
+			w.tell(ctx, "outbox", "outbox is readable again", "outbox is out of reach; mails wait", err)
+		},
+	}, options.Parallel, options.Now)
+	return w
 }
 
-// Wake tells the worker that a mail was queued. It never waits.
-func (w *Worker) Wake() {
-	select {
-	case w.wake <- struct{}{}:
-	default: // it is awake already, or will be
+// tell tells the log when something stops or starts to work.
+func (w *Worker) tell(ctx context.Context, what, works, fails string, err error) {
+	switch {
+	case !w.health.Changed(what, err != nil):
+	case err == nil:
+		w.options.Log.InfoContext(ctx, works)
+	default:
+		w.options.Log.ErrorContext(ctx, fails, "error", err)
 	}
 }
 
-// Run delivers until ctx ends, and returns when no send is under way any more: at most about three seconds later. While
-// no mail is due it sleeps until one is, or until [Worker.Wake].
-func (w *Worker) Run(ctx context.Context) {
-	defer w.sending.Wait()
-	trouble := 0
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case w.slots <- struct{}{}:
-		}
-		if ctx.Err() != nil { // select takes either when both are ready
-			return
-		}
-		entry, ok, err := w.store.NextMail(ctx, w.options.Now().UnixMicro())
-		if err == nil && ok {
-			trouble = 0
-			w.outbox.works(ctx, w.options.Log, "outbox is readable again")
-			w.sending.Go(func() {
-				defer func() { <-w.slots }()
-				w.attempt(ctx, entry)
-			})
-			continue
-		}
-		<-w.slots
-		if errors.Is(err, ErrUnreadable) && !entry.Message.ID.IsZero() {
-			w.giveUp(ctx, entry, err)
-			continue
-		}
-		var sleep time.Duration
-		if err == nil {
-			sleep, err = w.untilDue(ctx)
-		}
-		if err == nil {
-			trouble = 0
-			w.outbox.works(ctx, w.options.Log, "outbox is readable again")
-			w.rest(ctx, sleep, w.wake)
-			continue
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		trouble++
-		w.outbox.fails(ctx, w.options.Log, "outbox is out of reach; mails wait", err)
-		w.rest(ctx, growing(time.Second, time.Minute, trouble), nil) // waking would not mend the store
-	}
+func (w *Worker) relay(ctx context.Context, err error) {
+	w.tell(ctx, "relay", "mails are sent again", "mails cannot be sent; they wait and are tried again", err)
 }
 
-// untilDue is how long no mail is due. At least a moment: another node may hold what looks due.
-func (w *Worker) untilDue(ctx context.Context) (time.Duration, error) {
-	due, ok, err := w.store.NextDue(ctx)
-	if err != nil || !ok {
-		return longestSleep, err
+func (w *Worker) unreadable(ctx context.Context, entry Entry, err error) bool {
+	if !errors.Is(err, ErrUnreadable) || entry.Message.ID.IsZero() {
+		return false
 	}
-	return min(max(time.UnixMicro(due).Sub(w.options.Now()), 100*time.Millisecond), longestSleep), nil
-}
-
-func (w *Worker) rest(ctx context.Context, d time.Duration, wake <-chan struct{}) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-wake:
-	case <-timer.C:
-	}
+	w.giveUp(ctx, entry, err)
+	return true
 }
 
 // attempt sends one claimed mail and settles what becomes of it.
@@ -141,7 +90,7 @@ func (w *Worker) attempt(ctx context.Context, entry Entry) {
 	}
 	err := w.send(ctx, entry.Message)
 	if err == nil {
-		w.relay.works(ctx, w.options.Log, "mails are sent again")
+		w.relay(ctx, nil)
 		w.settle(ctx, "acknowledge a sent mail", func(ctx context.Context) error { return w.store.MailSent(ctx, id) })
 		return
 	}
@@ -156,29 +105,17 @@ func (w *Worker) attempt(ctx context.Context, entry Entry) {
 	case refused: // this mail's trouble, not the relay's
 		w.options.Log.InfoContext(ctx, "mail refused; it will be tried again", "mail_id", id, "attempts", entry.Attempts, "error", err)
 	case ctx.Err() == nil:
-		w.relay.fails(ctx, w.options.Log, "mails cannot be sent; they wait and are tried again", err)
+		w.relay(ctx, err)
 	}
-	next := now.Add(growing(firstWait, longestWait, entry.Attempts)).UnixMicro()
+	next := now.Add(outbox.Growing(firstWait, longestWait, 2, entry.Attempts)).UnixMicro()
 	w.settle(ctx, "postpone a mail", func(ctx context.Context) error { return w.store.MailFailed(ctx, id, next) })
 	w.Wake() // the loop sleeps until the claim would end: let it look at the new time
 }
 
-// send makes one attempt. When ctx ends, the attempt has a moment more, because a mail cut off after it was taken is
-// sent twice.
 func (w *Worker) send(ctx context.Context, message Message) error {
-	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.options.SendTimeout)
+	ctx, cancel := outbox.Leave(ctx, w.options.SendTimeout)
 	defer cancel()
-	ended := context.AfterFunc(ctx, func() {
-		timer := time.NewTimer(leaveTime)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			cancel()
-		case <-sending.Done():
-		}
-	})
-	defer ended()
-	return w.sender.Send(sending, message)
+	return w.sender.Send(ctx, message)
 }
 
 func (w *Worker) giveUp(ctx context.Context, entry Entry, err error) {
@@ -190,55 +127,8 @@ func (w *Worker) giveUp(ctx context.Context, entry Entry, err error) {
 	w.settle(ctx, "give up a mail", func(ctx context.Context) error { return w.store.MailFailed(ctx, entry.Message.ID, 0) })
 }
 
-// settle writes the outcome of an attempt, also after ctx has ended, and tries for as long as the claim holds: what is
-// not written is sent again.
 func (w *Worker) settle(ctx context.Context, what string, write func(context.Context) error) {
-	ends := time.Now().Add(10 * time.Second)
-	for try := 1; ; try++ {
-		writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
-		err := write(writing)
-		cancel()
-		if err == nil {
-			return
-		}
-		if ctx.Err() != nil || time.Now().After(ends) {
-			w.options.Log.WarnContext(ctx, "outcome of a mail not written; it may be sent twice", "act", what, "error", err)
-			return
-		}
-		w.rest(ctx, growing(100*time.Millisecond, 2*time.Second, try), nil)
-	}
-}
-
-// growing is first, doubled with each failure after the first, at most longest.
-func growing(first, longest time.Duration, failures int) time.Duration {
-	for ; failures > 1 && first < longest; failures-- {
-		first *= 2
-	}
-	return min(first, longest)
-}
-
-// state tells the log when something stops or starts to work, not each time it is met.
-type state struct {
-	mu     sync.Mutex
-	broken bool
-}
-
-func (s *state) change(broken bool) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	changed := s.broken != broken
-	s.broken = broken
-	return changed
-}
-
-func (s *state) fails(ctx context.Context, log *slog.Logger, message string, err error) {
-	if s.change(true) {
-		log.ErrorContext(ctx, message, "error", err)
-	}
-}
-
-func (s *state) works(ctx context.Context, log *slog.Logger, message string) {
-	if s.change(false) {
-		log.InfoContext(ctx, message)
+	if err := outbox.Settle(ctx, write); err != nil {
+		w.options.Log.WarnContext(ctx, "outcome of a mail not written; it may be sent twice", "act", what, "error", err)
 	}
 }
