@@ -163,7 +163,7 @@ func databaseImports() map[string][]string {
 }
 
 func processImports() map[string][]string {
-	return map[string][]string{"os/exec": {"run", "internal/testdb"}} // testdb: a PostgreSQL that a test may stop
+	return map[string][]string{"os/exec": {"run", "internal/testdb", "cmd/ringwall"}} // testdb: a PostgreSQL that a test may stop; cmd: `vet` asks the go command
 }
 
 func weakImports() map[string][]string {
