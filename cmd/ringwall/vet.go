@@ -26,7 +26,7 @@ func (vetCommand) Help() string {
 		text += fmt.Sprintf("    %-12s %s\n", a.Name, a.Doc)
 	}
 	return text + "\nA place with a good reason says so beside the line: //ringwall:allow rawsql the reason\n\n" +
-		"Example, in the folder of your module:\n\n    ringwall vet ./..."
+		"In the folder of your module. Example:\n\n    ringwall vet ./..."
 }
 
 // Run lets the go command load the packages and ask this program about each.
