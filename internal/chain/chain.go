@@ -194,16 +194,13 @@ func (c *Chain) checkSource(w http.ResponseWriter, r *http.Request, p *proof) er
 	if err := c.bind(w, r, p); err != nil {
 		return err
 	}
-	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
-		if r.Header.Get("Upgrade") == "" {
-			return nil
-		}
-		return c.checkUpgrade(r, p) // a WebSocket is opened by a GET, and changes what it likes
-	}
 	if err := c.guard.Check(r); err != nil {
 		c.refuse(r, c.describe(r, p), audit.MaliciousCSRF, "origin")
 		return err
+	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return nil
 	}
 	if p.bearer && p.signedIn {
 		return nil // a browser never adds this header by itself
@@ -220,17 +217,6 @@ func (c *Chain) checkSource(w http.ResponseWriter, r *http.Request, p *proof) er
 		return err
 	}
 	return nil
-}
-
-// checkUpgrade asks where a request for another protocol comes from, as if it were unsafe. There is no place for a token.
-func (c *Chain) checkUpgrade(r *http.Request, p *proof) error {
-	unsafe := *r
-	unsafe.Method = http.MethodPost
-	err := c.guard.Check(&unsafe)
-	if err != nil {
-		c.refuse(r, c.describe(r, p), audit.MaliciousCSRF, "origin")
-	}
-	return err
 }
 
 // bind finds out what the request's tokens belong to. Before sign-in that is a cookie which pages set.
