@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -183,11 +185,10 @@ func (c *CORS) withhold(h http.Header) {
 }
 
 func isLoopback(origin string) bool {
-	host := strings.TrimPrefix(origin, "http://")
-	for _, name := range []string{"localhost", "127.0.0.1", "[::1]"} {
-		if host == name || strings.HasPrefix(host, name+":") {
-			return true
-		}
+	u, err := url.Parse(origin)
+	if err != nil {
+		return false
 	}
-	return false
+	address, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() == "localhost" || err == nil && address.IsLoopback()
 }

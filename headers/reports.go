@@ -1,6 +1,7 @@
 package headers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,7 +33,7 @@ type Report struct {
 	Page      string // the page that it happened on, as origin and path; empty if that was no address
 	Directive string // what was broken, such as "script-src-elem"
 	Blocked   string // "inline", "eval" and the like, a scheme such as "data" and "chrome-extension", or an origin
-	Source    string // the script or page that did it, as origin and path; may be empty
+	Source    string // the script or page that did it, as origin and path, or a scheme; may be empty
 	Line      int    // in Source; zero if unknown
 	Enforced  bool   // it was stopped; if not, it was only reported
 }
@@ -145,25 +147,34 @@ func (v violation) addTo(list []Report) []Report {
 	if !isWord(v.Directive) {
 		return list
 	}
-	r := Report{Page: plainAddress(v.Page), Directive: v.Directive, Blocked: v.Blocked, Source: plainAddress(v.Source), Line: max(v.Line, 0), Enforced: v.Disposition != "report"}
-	if !isWord(v.Blocked) { // a word is "inline", or a scheme alone
-		r.Blocked = ""
-		if u, err := url.Parse(v.Blocked); err == nil && (u.Scheme == "https" || u.Scheme == "http" || u.Scheme == "wss" || u.Scheme == "ws") {
-			r.Blocked = plain(u.Scheme + "://" + u.Host)
-		} else if err == nil && isWord(u.Scheme) {
-			r.Blocked = u.Scheme
+	r := Report{Page: plainAddress(v.Page), Directive: v.Directive, Blocked: v.Blocked, Source: v.Source, Line: max(v.Line, 0), Enforced: v.Disposition != "report"}
+	for _, text := range []*string{&r.Blocked, &r.Source} {
+		if !isWord(*text) { // a word is "inline", or a scheme alone
+			*text = cmp.Or(plainAddress(*text), schemeOf(*text))
 		}
+	}
+	if u, err := url.Parse(r.Blocked); err == nil && u.Host != "" {
+		r.Blocked = u.Scheme + "://" + u.Host // whatever was blocked, its path may be anybody's secret
 	}
 	return append(list, r)
 }
 
-// plainAddress is origin and path of a web address, or nothing.
+// plainAddress is origin and path of an address on the web, or nothing.
 func plainAddress(text string) string {
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+	if err != nil || !slices.Contains([]string{"https", "http", "wss", "ws"}, u.Scheme) || u.Host == "" {
 		return ""
 	}
 	return plain(u.Scheme + "://" + u.Host + u.EscapedPath())
+}
+
+// schemeOf is the scheme of any other address.
+func schemeOf(text string) string {
+	scheme, _, _ := strings.Cut(text, ":")
+	if !isWord(scheme) || slices.Contains([]string{"https", "http", "wss", "ws"}, scheme) {
+		return ""
+	}
+	return scheme
 }
 
 // plain is a text without anything that could mean something where it is shown, or nothing.

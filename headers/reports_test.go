@@ -41,7 +41,7 @@ func TestReportsOfBothFormats(t *testing.T) {
 			[]headers.Report{{Page: "https://app.example.org/", Directive: "img-src", Blocked: "https://evil.test", Enforced: true}}},
 		{"as Chromium sends it, with others", newer, `[{"age":1,"body":{"sourceFile":null,"id":"x"},"type":"deprecation","url":"https://app.example.org/","user_agent":"x"},
 			{"age":2,"body":{"blockedURL":"chrome-extension://abc/x.js","disposition":"report","documentURL":"https://app.example.org/","effectiveDirective":"script-src","lineNumber":9,"sample":"secret","sourceFile":"chrome-extension"},"type":"csp-violation","url":"https://app.example.org/","user_agent":"x"}]`,
-			[]headers.Report{{Page: "https://app.example.org/", Directive: "script-src", Blocked: "chrome-extension", Line: 9}}},
+			[]headers.Report{{Page: "https://app.example.org/", Directive: "script-src", Blocked: "chrome-extension", Source: "chrome-extension", Line: 9}}},
 		{"with markup in every place", older, `{"csp-report":{"document-uri":"https://app.example.org/<script>","effective-directive":"<b>","violated-directive":"<b>","blocked-uri":"<b>"}}`, nil},
 		{"with addresses that are none", older, `{"csp-report":{"document-uri":"javascript:alert(1)","effective-directive":"script-src","blocked-uri":"https://a\"b/","source-file":"https://a.example/\u0000\u202e","line-number":-4}}`,
 			[]headers.Report{{Directive: "script-src", Enforced: true}}},
