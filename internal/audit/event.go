@@ -21,6 +21,7 @@ const (
 	SessionsExceeded      Name = "excess_sessions_exceeded"
 	InputValidationFail   Name = "input_validation_fail"
 	MaliciousCSRF         Name = "malicious_csrf"
+	MaliciousCSPViolation Name = "malicious_csp_violation" // the vocabulary has no word for what a browser reports
 	MaliciousExtraneous   Name = "malicious_extraneous"
 	SequenceFail          Name = "sequence_fail"
 	SessionCreated        Name = "session_created"

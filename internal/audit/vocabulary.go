@@ -49,6 +49,7 @@ var vocabulary = [...]Entry{
 	{SessionsExceeded, Warn, "Sessions were ended because a person had too many.", false},
 	{InputValidationFail, Warn, "A request was refused because it could not be read or broke a rule.", false},
 	{MaliciousCSRF, Warn, "A request was refused because another site may have made a browser send it.", false},
+	{MaliciousCSPViolation, Warn, "A browser reported that a page of ours did what its Content-Security-Policy forbids.", false},
 	{MaliciousExtraneous, Critical, "A request was refused because it carried what no client of ours sends.", false},
 	{SequenceFail, Critical, "A step was tried out of order, such as a used link.", false},
 	{SessionCreated, Info, "A session began.", false},

@@ -29,6 +29,7 @@ import (
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sessions"
 	"github.com/ringwall/ringwall/internal/watch"
+	"github.com/ringwall/ringwall/ratelimit"
 )
 
 // Config is what a Chain needs; every field but Watch, the proxies, the networks and Log is required.
@@ -56,6 +57,7 @@ type Chain struct {
 	policy    *headers.Policy
 	origins   *input.Origins
 	guard     *csrf.Guard
+	reports   *ratelimit.Limiter
 	errorPage func(http.ResponseWriter, *http.Request, error)
 }
 
@@ -65,7 +67,11 @@ func New(c Config) (*Chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	policy, err := headers.New(headers.Options{InsecureTransport: c.Development})
+	policy, err := headers.New(headers.Options{InsecureTransport: c.Development, ReportTo: c.Prefix + ReportsPath})
+	if err != nil {
+		return nil, err
+	}
+	reports, err := newReportLimit(c.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +83,7 @@ func New(c Config) (*Chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Chain{Config: c, Cookies: cookies, Admin: authz.Admin(c.AdminNetworks...), policy: policy, origins: origins, guard: guard}, nil
+	return &Chain{Config: c, Cookies: cookies, Admin: authz.Admin(c.AdminNetworks...), policy: policy, origins: origins, guard: guard, reports: reports}, nil
 }
 
 // ShowErrors sets how people are shown errors. Call it before serving.
@@ -118,8 +124,11 @@ func (c *Chain) setHeaders(w http.ResponseWriter, page bool) {
 
 // admit proves who asks and decides whether they may: identity, then the source of the request, then the rule.
 func (c *Chain) admit(w http.ResponseWriter, r *http.Request, p *proof, rule authz.Rule) bool {
-	err := c.identify(r, p)
-	if err == nil {
+	var err error
+	if !p.open {
+		err = c.identify(r, p)
+	}
+	if err == nil && !p.open {
 		err = c.checkSource(w, r, p)
 	}
 	if err == nil {

@@ -16,6 +16,7 @@ type proof struct {
 	route string
 	page  bool
 	app   bool // of somebody else's application
+	open  bool // nobody is asked who they are
 
 	signedIn bool
 	bearer   bool // the session came in an Authorization header

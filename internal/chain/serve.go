@@ -110,7 +110,7 @@ func (c *Chain) refuseWith(w http.ResponseWriter, r *http.Request, p *proof, err
 func (c *Chain) serve(pattern string, route Route) http.Handler {
 	check, isCheck := route.Handler.(Check)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p := proof{route: pattern, page: route.Page}
+		p := proof{route: pattern, page: route.Page, open: route.Open}
 		if !c.enter(w, r, &p) {
 			return
 		}

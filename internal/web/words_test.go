@@ -71,6 +71,8 @@ var impersonal = map[audit.Name]string{
 	audit.UserDeleted:     "nobody is left to read it",
 	audit.AlertOpened:     "operators'",
 	audit.AlertClosed:     "operators'",
+
+	audit.MaliciousCSPViolation: "nobody is asked who reports it",
 }
 
 // composed are the keys that the program puts together.
