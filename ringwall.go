@@ -10,7 +10,8 @@
 //		log.Fatal(err)
 //	}
 //	defer rw.Close(ctx)
-//	http.ListenAndServe(addr, rw.Protect(app, "GET /{$}")) // sign-in lives under /auth/, beside your application
+//	server := ringwall.Server(rw.Protect(app, "GET /{$}")) // sign-in lives under /auth/, beside your application
+//	err = server.ListenAndServeTLS(cert, key)
 //
 // In a handler behind Protect, [github.com/ringwall/ringwall/session.From] says who is signed in.
 //

@@ -21,11 +21,8 @@ import (
 
 // How long a client may take, and how long the end may.
 const (
-	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 30 * time.Second
-	writeTimeout      = 60 * time.Second
+	readHeaderTimeout = 5 * time.Second // of who watches; for everybody else ringwall.Server says
 	idleTimeout       = 120 * time.Second
-	headerMaxBytes    = 32 << 10
 	drainTimeout      = 20 * time.Second
 	closeTimeout      = 10 * time.Second
 )
@@ -129,10 +126,8 @@ func (s *site) start() ([]server, <-chan error) {
 }
 
 func (s *site) publicServer() *http.Server {
-	server := &http.Server{
-		Handler: s.handler(), ErrorLog: serverErrors(s.log), DisableGeneralOptionsHandler: true,
-		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerMaxBytes,
-	}
+	server := ringwall.Server(s.handler())
+	server.ErrorLog = serverErrors(s.log)
 	if s.tls != nil {
 		server.TLSConfig = s.tls.Clone()
 	}
