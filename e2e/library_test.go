@@ -72,6 +72,8 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		"a wildcard":                      {func(o *ringwall.Options) { o.Origins = []string{"https://*.example.org"} }, "origin"},
 		"a null origin":                   {func(o *ringwall.Options) { o.Origins = []string{"null"} }, "scheme and host"},
 		"a bad one of two origins":        {func(o *ringwall.Options) { o.Origins = append(o.Origins, "https://") }, "scheme and host"},
+		"any frontend":                    {func(o *ringwall.Options) { o.CORS = []string{"*"} }, "CORS"},
+		"a frontend without TLS":          {func(o *ringwall.Options) { o.CORS = []string{"http://app.example.org"} }, "use https"},
 		"a prefix without a slash":        {func(o *ringwall.Options) { o.Prefix = "auth" }, `"/auth"`},
 		"a prefix with a slash behind":    {func(o *ringwall.Options) { o.Prefix = "/auth/" }, `"/auth"`},
 		"a prefix that is a pattern":      {func(o *ringwall.Options) { o.Prefix = "/{x}" }, `"/auth"`},

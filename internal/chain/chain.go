@@ -32,7 +32,7 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// Config is what a Chain needs; every field but Watch, the proxies, the networks and Log is required.
+// Config is what a Chain needs; every field but Watch, CORS, the proxies, the networks and Log is required.
 type Config struct {
 	Sessions       *sessions.Manager
 	Keys           *secret.Keyring
@@ -40,6 +40,7 @@ type Config struct {
 	Watch          *watch.Watch // learns of tokens that no session has; may be nil
 	Blocks         *limits.Blocks
 	Origins        []string
+	CORS           []string // origins of frontends that may call the application with a bearer token; may be empty
 	Prefix         string
 	TrustedProxies []netip.Prefix
 	ProxyHeader    string
@@ -57,6 +58,7 @@ type Chain struct {
 	policy    *headers.Policy
 	origins   *input.Origins
 	guard     *csrf.Guard
+	cors      *headers.CORS // nil: no other origin may call
 	reports   *ratelimit.Limiter
 	errorPage func(http.ResponseWriter, *http.Request, error)
 }
@@ -83,7 +85,9 @@ func New(c Config) (*Chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Chain{Config: c, Cookies: cookies, Admin: authz.Admin(c.AdminNetworks...), policy: policy, origins: origins, guard: guard, reports: reports}, nil
+	made := &Chain{Config: c, Cookies: cookies, Admin: authz.Admin(c.AdminNetworks...), policy: policy, origins: origins, guard: guard, reports: reports}
+	made.cors, err = made.newCORS(c.CORS)
+	return made, err
 }
 
 // ShowErrors sets how people are shown errors. Call it before serving.
@@ -202,6 +206,9 @@ func bearerToken(r *http.Request) (token string, sent bool, err error) {
 func (c *Chain) checkSource(w http.ResponseWriter, r *http.Request, p *proof) error {
 	if err := c.bind(w, r, p); err != nil {
 		return err
+	}
+	if c.isFrontend(r, p) {
+		return nil
 	}
 	if err := c.guard.Check(r); err != nil {
 		c.refuse(r, c.describe(r, p), audit.MaliciousCSRF, "origin")

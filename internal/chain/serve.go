@@ -176,11 +176,7 @@ func (c *Chain) Protect(ours *Table, app http.Handler, public []string) http.Han
 		defer c.recoverPanic(w, r, &proof{page: req.page, described: req}) // inside of App, whose writer knows whether the head is out
 		app.ServeHTTP(w, r)
 	}))
-	return input.PathGuard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if ours.owns(r) {
-			ours.ServeHTTP(w, r)
-			return
-		}
+	theirs := c.open(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := proof{route: "application", app: true, page: strings.Contains(r.Header.Get("Accept"), "text/html")}
 		if !c.enter(w, r, &p) {
 			return
@@ -195,6 +191,13 @@ func (c *Chain) Protect(ours *Table, app http.Handler, public []string) http.Han
 		}
 		release(w.Header())
 		guarded.ServeHTTP(w, withSession(r, c.describe(r, &p)))
+	}))
+	return input.PathGuard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ours.owns(r) {
+			ours.ServeHTTP(w, r)
+			return
+		}
+		theirs.ServeHTTP(w, r)
 	}), c.refusePath)
 }
 
