@@ -36,7 +36,8 @@
 //
 // # Other origins
 //
-// A [CORS] names the origins whose pages may read your answers, letter for letter. There is no wildcard.
+// A [CORS] names the origins whose pages may call and read, letter for letter. There is no wildcard. Such a page best sends
+// a bearer token and no cookies; behind package csrf its origin must be listed there too.
 //
 // # Cookies
 //
