@@ -25,23 +25,29 @@ type proof struct {
 	pre      string // what tokens are bound to before sign-in
 	bound    bool   // it is known what tokens are bound to
 
+	judged identity.Actor // who asks, as the rule saw them
+	at     time.Time      // when
+
 	described *Request
 }
 
 // actor is who asks, as rules see it; origin is where from.
-func (p *proof) actor(origin identity.Request) identity.Actor {
+func (c *Chain) actor(p *proof, origin identity.Request) identity.Actor {
 	if !p.signedIn {
 		return identity.NewAnonymous(origin)
 	}
-	return identity.NewPerson(identity.SubjectOf(p.person.ID), p.session.ID, time.UnixMicro(p.session.FreshMicros), p.person.Roles, origin)
+	granted := identity.Granted{Roles: p.person.Roles, Permissions: p.person.Permissions, ByRole: c.Roles}
+	return identity.NewPerson(identity.SubjectOf(p.person.ID), p.session.ID, c.Sessions.Proved(p.session), granted, origin)
 }
 
 // binding is what the request's tokens belong to: its session or, before sign-in, a cookie that pages set.
-func (p *proof) binding() csrf.Binding {
-	if p.signedIn {
-		return csrf.Session(p.session.ID.String())
+func (p *proof) binding() csrf.Binding { return bindingOf(p.signedIn, p.session.ID, p.pre) }
+
+func bindingOf(signedIn bool, session identity.ID, pre string) csrf.Binding {
+	if signedIn {
+		return csrf.Session(session.String())
 	}
-	return csrf.PreSession(p.pre)
+	return csrf.PreSession(pre)
 }
 
 // describe makes the Request, once: its id must be the same in the log, in the audit log and in the answer.
@@ -56,15 +62,15 @@ func (c *Chain) describe(r *http.Request, p *proof) *Request {
 		Browser: r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" || r.Header.Get("Sec-Fetch-Mode") != "",
 		page:    p.page, asked: r.Header.Get("Accept-Language"), route: p.route,
 	}
-	req.Actor = p.actor(identity.Request{
+	req.Actor = c.actor(p, identity.Request{
 		ID:        req.ID,
 		Address:   input.ClientAddress(r, c.TrustedProxies, c.ProxyHeader),
 		UserAgent: clip(r.UserAgent(), 512),
 		Route:     p.route,
 	})
 	if p.bound {
-		binding := p.binding()
-		req.csrf = func() string { return c.guard.Token(binding) }
+		signedIn, id, pre := p.signedIn, p.session.ID, p.pre
+		req.csrf = func() string { return c.guard.Token(bindingOf(signedIn, id, pre)) }
 	}
 	p.described = req
 	return req
