@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ringwall/ringwall"
+	"github.com/ringwall/ringwall/authz"
 	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/settings"
 )
@@ -150,10 +151,15 @@ func (s *site) markStranger(ctx context.Context, conn net.Conn) context.Context 
 	return context.WithValue(ctx, strangerKey{}, true)
 }
 
+// rootPattern is the one route of the program itself.
+const rootPattern = "GET /{$}"
+
 // handler is the library's, and at the root a way to it. There is no mux here: it would mend paths which the library refuses.
 func (s *site) handler() http.Handler {
 	ours := s.rw.Handler()
-	home := s.rw.Protect(http.RedirectHandler(s.options.Prefix+"/", http.StatusSeeOther), "GET /{$}")
+	root := authz.NewMux()
+	root.Handle(rootPattern, authz.Public(), http.RedirectHandler(s.options.Prefix+"/", http.StatusSeeOther))
+	home := s.rw.Protect(root)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case len(s.onlyFrom) > 0 && r.Context().Value(strangerKey{}) != nil:

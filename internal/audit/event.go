@@ -17,6 +17,7 @@ const (
 	AuthzFail             Name = "authz_fail"
 	AuthzChange           Name = "authz_change"
 	AuthzAdmin            Name = "authz_admin"
+	PrivilegeChanged      Name = "privilege_permissions_changed"
 	RateLimitExceeded     Name = "excess_rate_limit_exceeded"
 	SessionsExceeded      Name = "excess_sessions_exceeded"
 	InputValidationFail   Name = "input_validation_fail"

@@ -45,6 +45,7 @@ var vocabulary = [...]Entry{
 	{AuthzFail, Critical, "Somebody asked for what they may not do or see.", false},
 	{AuthzChange, Warn, "Somebody's roles were changed.", false},
 	{AuthzAdmin, Warn, "An administrator or operator acted.", false},
+	{PrivilegeChanged, Warn, "What a role allows was changed.", false},
 	{RateLimitExceeded, Warn, "Requests were refused because there were too many.", false},
 	{SessionsExceeded, Warn, "Sessions were ended because a person had too many.", false},
 	{InputValidationFail, Warn, "A request was refused because it could not be read or broke a rule.", false},
