@@ -32,6 +32,7 @@ type Mux struct {
 	methods []string // that patterns name, sorted
 	inner   *http.ServeMux
 	guarded http.Handler // inner, for plain paths alone
+	probes  sync.Pool
 }
 
 // NewMux makes a Mux without routes.
@@ -153,9 +154,15 @@ func (m *Mux) find(r *http.Request) *entry {
 	if r.Method == http.MethodConnect {
 		return nil // net/http would match its path and its host in another way
 	}
-	p := probe{}
-	m.guarded.ServeHTTP(&p, r)
-	return p.found
+	p, _ := m.probes.Get().(*probe)
+	if p == nil {
+		p = &probe{}
+	}
+	p.found = nil
+	m.guarded.ServeHTTP(p, r)
+	e := p.found
+	m.probes.Put(p)
+	return e
 }
 
 // entry is a route with its handler.

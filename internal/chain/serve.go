@@ -205,15 +205,15 @@ func routesOf(app http.Handler, public []string) func(*http.Request) authz.Route
 		}
 		return mux.Route
 	}
-	open := http.NewServeMux()
+	open, anybody, signedIn := http.NewServeMux(), authz.Route{Rule: authz.Public()}, authz.Route{Rule: authz.SignedIn()}
 	for _, pattern := range public {
 		open.Handle(pattern, found{app})
 	}
 	return func(r *http.Request) authz.Route {
-		if isFound(open, r) {
-			return authz.Route{Rule: authz.Public()}
+		if len(public) > 0 && isFound(open, r) {
+			return anybody
 		}
-		return authz.Route{Rule: authz.SignedIn()}
+		return signedIn
 	}
 }
 
