@@ -44,6 +44,9 @@ func NewMux() *Mux {
 
 // Handle registers a handler for the requests that match the pattern and that the rule admits. It panics if the pattern
 // is not one or conflicts with another, as net/http does, and if there is no handler.
+//
+// A Mux may be the handler of a route of another, for a group such as "/admin/": then both rules hold, and a path that the
+// group does not know is closed too. [Mux.Routes] lists the route of the group alone.
 func (m *Mux) Handle(pattern string, rule Rule, h http.Handler) {
 	if h == nil {
 		panic("authz: no handler for " + pattern)

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -188,4 +189,35 @@ func TestRoutesListTheApplication(t *testing.T) {
 	if len(policy) != len(s.Ringwall.Routes()) {
 		t.Errorf("policy.show lists %d routes, Routes %d", len(policy), len(s.Ringwall.Routes()))
 	}
+}
+
+// S069: whom a rule refuses stands in the log, with the pattern of the route and never the path; also where only the mux has refused them.
+func TestWhomAMuxRefusesStandsInTheLog(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db testdb.DB) {
+		t.Parallel()
+		s := startLedger(t, db)
+		c := s.SignIn("member@example.org")
+		rows := func(where string) int {
+			return count(t, onDatabase(t, db), `SELECT COUNT(*) FROM ringwall_audit WHERE name = 'authz_fail' AND reason = 'rule' AND user_id IS NOT NULL AND `+where)
+		}
+		want(t, "another's page", c.Get("/own/auditor@example.org/details"), 403, "forbidden")
+		want(t, "the ledger", c.Get("/ledger"), 403, "forbidden")
+		if rows(`route = 'GET /own/{address}/details'`) != 1 || rows(`route = 'GET /ledger'`) != 1 || rows(`route LIKE '%auditor%'`) != 0 {
+			t.Error("the log has no row for a refusal of the chain, or a row with a path")
+		}
+		mux := ledger()
+		wrapped := ringwalltest.StartApp(t, ringwall.Options{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { mux.ServeHTTP(w, r) }))
+		other := wrapped.SignIn("member@example.org")
+		want(t, "the ledger, of a mux that the chain does not know", other.Get("/ledger"), 403, "forbidden")
+		want(t, "no route of it", other.Get("/nothing"), 404, "not-found")
+		found := 0
+		for _, e := range tail(t, wrapped, 0) {
+			if e.Event == "authz_fail" && e.Reason == "rule" && e.User != "" {
+				found++
+			}
+		}
+		if found != 1 {
+			t.Errorf("the log has %d refusals of the mux, want 1", found)
+		}
+	})
 }
