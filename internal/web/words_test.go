@@ -74,6 +74,7 @@ var impersonal = map[audit.Name]string{
 	audit.AlertClosed:      "operators'",
 
 	audit.MaliciousCSPViolation: "nobody is asked who reports it",
+	audit.PrivilegeChanged:      "a role's, not somebody's",
 }
 
 // composed are the keys that the program puts together.
