@@ -9,9 +9,12 @@ import (
 	"time"
 )
 
-// kept are the headers that are stored: what the body is, and where to go. The others are set anew by whoever stands in front.
+// kept are the headers that are stored: what the body is, who may keep it, and where to go. The others are set anew by
+// whoever stands in front.
 func kept() []string {
-	return []string{"Content-Disposition", "Content-Encoding", "Content-Language", "Content-Type", "Etag", "Last-Modified", "Link", "Location"}
+	return []string{
+		"Allow", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Type", "Etag", "Last-Modified", "Link", "Location", "Vary",
+	}
 }
 
 // answer takes what a handler answers, and passes it on as it comes when it grows too large to be stored.

@@ -42,9 +42,10 @@
 //   - one of more than [Options.MaxAnswerBytes]: it is sent as it comes, and whoever tries again is told that the
 //     request was carried out and its answer is gone (409 idempotency-answer-gone).
 //
-// Stored are the status, the body, and of the headers those that say what the body is and where to go (Content-Type,
-// Location, ETag and their like). Set-Cookie is never stored. All of it is sealed under a key derived from the
-// idempotency key, which is itself not stored: whoever reads the database learns neither the answers nor who sent what.
+// Stored are the status, the body, and of the headers those that say what the body is, who may keep it and where to go
+// (Content-Type, Cache-Control, Location and their like). Set-Cookie is never stored. All of it is sealed under a key
+// derived from the idempotency key, which is itself not stored: whoever reads the database learns neither the answers nor
+// who sent what.
 //
 // # Exactly once
 //

@@ -106,6 +106,7 @@ func TestOneEffectAndTheSameAnswer(t *testing.T) {
 			effects++
 			w.Header().Set("Content-Type", "application/json")
 			w.Header().Set("Location", "/transfers/1")
+			w.Header().Set("Cache-Control", "no-store")
 			w.Header().Set("Set-Cookie", "token=secret")
 			w.WriteHeader(http.StatusCreated)
 			_, _ = fmt.Fprintf(w, `{"number": %d, "got": %q}`, effects, body)
@@ -117,7 +118,7 @@ func TestOneEffectAndTheSameAnswer(t *testing.T) {
 		if effects != 1 || again.Code != 201 || again.Body.String() != first.Body.String() || !strings.Contains(first.Body.String(), "100") {
 			t.Errorf("the second = %d %s after %d effects, want %s and one", again.Code, again.Body, effects, first.Body)
 		}
-		for name, want := range map[string]string{"Content-Type": "application/json", "Location": "/transfers/1", "Idempotency-Replayed": "true",
+		for name, want := range map[string]string{"Content-Type": "application/json", "Location": "/transfers/1", "Cache-Control": "no-store", "Idempotency-Replayed": "true",
 			"Set-Cookie": "", "Idempotency-Expires": first.Header().Get("Idempotency-Expires")} {
 			if got := again.Header().Get(name); got != want {
 				t.Errorf("%s of the second = %q, want %q", name, got, want)
