@@ -42,7 +42,7 @@ func (p *payments) payByForm(w http.ResponseWriter, r *http.Request) {
 
 func startPayments(t *testing.T) (*ringwalltest.Server, *payments) {
 	t.Helper()
-	opened, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "host.db")+"?_busy_timeout=20000")
+	opened, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "host.db")+"?_pragma=busy_timeout(20000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)")
 	if err != nil {
 		t.Fatal(err)
 	}

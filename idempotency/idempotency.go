@@ -183,6 +183,9 @@ func (k *Keys) Handler(next http.Handler) http.Handler {
 		}
 		c, err := k.read(r)
 		if err != nil {
+			if problem.From(err).Kind == problem.Internal {
+				k.options.Log.ErrorContext(r.Context(), "a request cannot be compared with others, and is refused", "error", err)
+			}
 			k.options.Refuse(w, r, err)
 			return
 		}

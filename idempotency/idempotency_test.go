@@ -19,9 +19,12 @@ import (
 
 const someKey = `"8e03978e-40d5-43dd-bc93-6894a57f9324"`
 
+// inFile are the options of a SQLite file that many write to. What is lost without power is not what is tested.
+const inFile = "?_pragma=busy_timeout(20000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)"
+
 // hosts runs a test on the database of a host, with the table made by its owner.
 func hosts(t *testing.T, test func(t *testing.T, db *sqlsafe.DB)) {
-	for engine, dsn := range map[string]string{"sqlite": t.TempDir() + "/host.db?_busy_timeout=20000", "postgres": testdb.Empty(t).AdminDSN} {
+	for engine, dsn := range map[string]string{"sqlite": t.TempDir() + "/host.db" + inFile, "postgres": testdb.Empty(t).AdminDSN} {
 		t.Run(engine, func(t *testing.T) {
 			driver := "sqlite"
 			if engine == "postgres" {
