@@ -1,48 +1,29 @@
 package session_test
 
 import (
-	"context"
-	"database/sql"
-	"errors"
 	"testing"
-
-	_ "modernc.org/sqlite"
 
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/session"
-	"github.com/ringwall/ringwall/sqlsafe"
 )
 
-// Whoever fills in a Session by hand, or copies the fields of another, owns no rows and holds no role.
+// Whoever fills in a Session by hand, or puts one into a context without a proof, is nobody: no rows, no role, no permission.
 func TestAValueMadeByHandOwnsNothing(t *testing.T) {
-	db, err := sql.Open("sqlite", ":memory:")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	own := sqlsafe.Owned(`SELECT $1`)
 	victim := identity.NewID()
-	for name, ctx := range map[string]context.Context{
-		"nobody":  t.Context(),
-		"by hand": session.With(t.Context(), &session.Session{ID: identity.NewID(), UserID: victim, Roles: []string{"admin"}}, identity.Actor{}),
-	} {
-		s, ok := session.From(ctx)
-		if ok != (name == "by hand") {
-			t.Errorf("%s: From = %v", name, ok)
-		}
-		if !ok {
-			continue
-		}
-		var row any
-		if err := sqlsafe.Wrap(db).QueryRow(ctx, own.For(s.Subject())).Scan(&row); !errors.Is(err, sqlsafe.ErrNoSubject) {
-			t.Errorf("%s: a statement about the victim's rows = %v, want ErrNoSubject", name, err)
-		}
-		if s.HasRole("admin") {
-			t.Errorf("%s: holds the role admin", name)
-		}
+	byHand := session.Session{ID: identity.NewID(), UserID: victim, Roles: []string{"admin"}}
+	if !byHand.Subject().IsZero() || byHand.HasRole("admin") || byHand.HasPermission("users.delete") {
+		t.Error("a session that was filled in by hand owns something")
 	}
-	proved := session.With(t.Context(), &session.Session{UserID: victim}, identity.NewPerson(identity.SubjectOf(victim), identity.NewID(), identity.Time(0), []string{"admin"}, identity.Request{}))
-	if s, ok := session.From(proved); !ok || s.Subject().ID() != victim || !s.HasRole("admin") {
-		t.Error("a proved session has neither its subject nor its role")
+	planted := session.With(t.Context(), byHand, session.Proof{})
+	if s, ok := session.From(planted); ok {
+		t.Errorf("a session without a proof is that of %s", s.UserID)
+	}
+	if _, ok := session.From(t.Context()); ok {
+		t.Error("a bare context has a session")
+	}
+	proof := session.Proof{Actor: identity.NewPerson(identity.SubjectOf(victim), identity.NewID(), identity.Time(0), identity.Granted{Roles: []string{"admin"}, Permissions: "users.delete"}, identity.Request{})}
+	s, ok := session.From(session.With(t.Context(), byHand, proof))
+	if !ok || s.Subject().ID() != victim || !s.HasRole("admin") || !s.HasPermission("users.delete") {
+		t.Error("a proved session lacks its subject, its role or its permission")
 	}
 }
