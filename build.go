@@ -77,7 +77,7 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 	rw.accounts = account.New(account.Config{
 		Store: rw.store, Keys: rw.keys, Hasher: rw.hasher, Policy: password.Policy{MinLength: o.PasswordMinLength}, Breaches: breaches, Engine: rw.sessions,
 		Refusals: refusals, Archive: rw.archive, Attempts: attempts, Mails: o.LimitMails, Alerts: rw.alerts, Signup: o.signupPolicy(), Addresses: addresses, Ceiling: rw.ceiling, Watch: rw.watch, Blocks: rw.blocks, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
-		DeletionDelay: o.DeletionDelay, Hooks: o.Hooks.adapt(),
+		DeletionDelay: o.DeletionDelay, Lifecycle: rw.follower,
 	})
 	if err := rw.buildHandler(refusals); err != nil {
 		return err
@@ -119,12 +119,12 @@ func (rw *Ringwall) buildWebhooks() (*webhook.Worker, error) {
 		}
 		targets[name] = webhook.Target{URL: set[0], Secret: sign}
 	}
-	follower := &lifecycle.Follower{Hooks: o.Hooks.adapt(), Now: o.Now}
+	following := lifecycle.Options{Hooks: o.Hooks.adapt(), Now: o.Now, Log: o.Log}
 	if !o.EventsWebhook.IsZero() {
-		follower.Target = eventsTarget
+		following.Target = eventsTarget
 	}
-	if !follower.Idle() {
-		rw.store.Follow(follower.Follow)
+	if rw.follower = lifecycle.New(following); !rw.follower.Idle() {
+		rw.store.Follow(rw.follower.Follow)
 	}
 	return webhook.NewWorker(rw.store, targets, webhook.WorkerOptions{
 		Client: outbound.Client(outbound.Options{InsecureNetworks: o.InsecureWebhookNetworks, InsecureHTTP: o.Development}), Now: o.Now, Log: o.Log,

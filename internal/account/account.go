@@ -65,7 +65,7 @@ type Config struct {
 	Ceiling   *ceiling.Ceiling
 	Watch     *watch.Watch // learns how sign-ins end; may be nil
 	Blocks    *limits.Blocks
-	Hooks     lifecycle.Hooks
+	Lifecycle *lifecycle.Lifecycle
 	Origin    string // the canonical origin, for links
 	Prefix    string
 	Name      string // of the service, for mails and the password rules

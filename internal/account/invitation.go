@@ -70,7 +70,7 @@ func (s *Service) askHost(ctx context.Context, by identity.Actor, via, canonical
 	if address := by.Request().Address; address.IsValid() && by.Kind() == identity.Anonymous {
 		wanted.Network = input.Network(address)
 	}
-	err := s.Hooks.Ask(ctx, s.Log, wanted)
+	err := s.Lifecycle.Ask(ctx, wanted)
 	if errors.Is(err, lifecycle.ErrRefused) {
 		return errSignupHost
 	}

@@ -1,8 +1,8 @@
 // Package lifecycle tells others what becomes of accounts and sessions: the program that Ringwall runs in, by hooks inside
 // the transaction, and other programs, by webhooks that are queued in it.
 //
-//	follower := &lifecycle.Follower{Hooks: hooks, Target: "events", Now: time.Now}
-//	store.Follow(follower.Follow) // once at the end of every change
+//	l := lifecycle.New(lifecycle.Options{Hooks: hooks, Target: "events", Now: time.Now, Log: log})
+//	store.Follow(l.Follow) // once at the end of every change
 //
 // Both follow from the audit events of a change, by one table. So whatever is recorded is told, and what is rolled back
 // never was. That sessions ended follows from the statements that end them, and so cannot be forgotten.

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -41,39 +42,52 @@ type Tx interface {
 	Host(ctx context.Context, name string, call func(context.Context, HostTx) error) error
 }
 
-// Follower tells what changes did.
-type Follower struct {
+// Options say who is told.
+type Options struct {
 	Hooks  Hooks
-	Target string           // of webhooks; empty: none are sent
-	Now    func() time.Time // required
+	Target string // of webhooks; empty: none are sent
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
-// Idle reports whether there is nobody to tell.
-func (f *Follower) Idle() bool { return f.Target == "" && !f.Hooks.Any() }
+// Lifecycle tells what changes did. It is safe for concurrent use.
+type Lifecycle struct {
+	o     Options
+	calls chan struct{}
+}
+
+// New makes a Lifecycle; Now and Log are required.
+func New(o Options) *Lifecycle { return &Lifecycle{o: o, calls: make(chan struct{}, mostCalls)} }
+
+// Idle reports whether nobody is to be told of changes.
+func (l *Lifecycle) Idle() bool {
+	h := l.o.Hooks
+	return l.o.Target == "" && h.OnUserCreated == nil && h.OnEmailChanged == nil && h.OnUserDeleted == nil
+}
 
 // Follow runs at the end of a transaction and in it: an error rolls the change back.
-func (f *Follower) Follow(ctx context.Context, tx Tx, what Happened) error {
+func (l *Lifecycle) Follow(ctx context.Context, tx Tx, what Happened) error {
 	var messages []fact
 	for _, event := range what.Events {
 		r := ruleFor(event)
 		if r.kind == "" || event.User.IsZero() { // such as a role that was given another permission
 			continue
 		}
-		person, err := f.person(ctx, tx, r.kind, event)
+		person, err := l.person(ctx, tx, r.kind, event)
 		if err != nil {
 			return err
 		}
-		if err := f.host(ctx, tx, r.kind, person); err != nil {
+		if err := l.host(ctx, tx, r.kind, person); err != nil {
 			return err
 		}
 		messages = append(messages, factOf(r.kind, what.By, event, person))
 	}
-	if f.Target == "" {
+	if l.o.Target == "" {
 		return nil
 	}
 	slices.SortStableFunc(messages, func(a, b fact) int { return first(a) - first(b) })
 	for _, m := range append(messages, sessionsOf(what)...) {
-		message, err := webhook.NewMessage(f.Target, m.kind, f.Now(), m.data)
+		message, err := webhook.NewMessage(l.o.Target, m.kind, l.o.Now(), m.data)
 		if err == nil {
 			err = tx.EnqueueWebhook(ctx, message)
 		}
@@ -93,9 +107,9 @@ func first(f fact) int {
 }
 
 // person reads what an event does not say, and only where somebody wants it.
-func (f *Follower) person(ctx context.Context, tx Tx, kind string, event audit.Event) (p Person, err error) {
-	wanted := f.Target != "" && (kind == userCreated || kind == userEmailChanged || kind == userDeletionScheduled) ||
-		f.Hooks.OnUserCreated != nil && kind == userCreated || f.Hooks.OnEmailChanged != nil && kind == userEmailChanged
+func (l *Lifecycle) person(ctx context.Context, tx Tx, kind string, event audit.Event) (p Person, err error) {
+	wanted := l.o.Target != "" && (kind == userCreated || kind == userEmailChanged || kind == userDeletionScheduled) ||
+		l.o.Hooks.OnUserCreated != nil && kind == userCreated || l.o.Hooks.OnEmailChanged != nil && kind == userEmailChanged
 	if wanted {
 		if p, _, err = tx.Person(ctx, event.User); err != nil {
 			return p, fmt.Errorf("read whom %s is about: %w", kind, err)
@@ -108,17 +122,26 @@ func (f *Follower) person(ctx context.Context, tx Tx, kind string, event audit.E
 	return p, nil
 }
 
-func (f *Follower) host(ctx context.Context, tx Tx, kind string, p Person) error {
-	h := f.Hooks
+func (l *Lifecycle) host(ctx context.Context, tx Tx, kind string, p Person) error {
+	h := l.o.Hooks
+	var name string
+	var call func(context.Context, HostTx) error
 	switch {
 	case kind == userCreated && h.OnUserCreated != nil:
-		return tx.Host(ctx, "OnUserCreated", func(ctx context.Context, tx HostTx) error { return h.OnUserCreated(ctx, tx, p.User) })
+		name, call = "OnUserCreated", func(ctx context.Context, tx HostTx) error { return h.OnUserCreated(ctx, tx, p.User) }
 	case kind == userEmailChanged && h.OnEmailChanged != nil:
-		return tx.Host(ctx, "OnEmailChanged", func(ctx context.Context, tx HostTx) error { return h.OnEmailChanged(ctx, tx, p.User) })
+		name, call = "OnEmailChanged", func(ctx context.Context, tx HostTx) error { return h.OnEmailChanged(ctx, tx, p.User) }
 	case kind == userDeleted && h.OnUserDeleted != nil:
-		return tx.Host(ctx, "OnUserDeleted", func(ctx context.Context, tx HostTx) error { return h.OnUserDeleted(ctx, tx, p.ID) })
+		name, call = "OnUserDeleted", func(ctx context.Context, tx HostTx) error { return h.OnUserDeleted(ctx, tx, p.ID) }
+	default:
+		return nil
 	}
-	return nil
+	return l.placed(name, func(leave func()) error {
+		return tx.Host(ctx, name, func(ctx context.Context, tx HostTx) error {
+			defer leave()
+			return call(ctx, tx)
+		})
+	})
 }
 
 // fact is one webhook to be.

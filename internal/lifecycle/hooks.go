@@ -19,6 +19,10 @@ const (
 	AskingTime = 5 * time.Second
 	// HostTime is how long the other hooks may take in one transaction, all together: on SQLite every other change waits.
 	HostTime = 2 * time.Second
+
+	// mostCalls is how many calls of hooks may be out. One that never comes back keeps its place, so that a host that hangs
+	// does not fill the memory with what waits for it.
+	mostCalls = 64
 )
 
 // ErrRefused is what BeforeSignUp returns to refuse.
@@ -69,19 +73,29 @@ type Hooks struct {
 	OnUserDeleted  func(ctx context.Context, tx HostTx, id identity.ID) error
 }
 
-// Any reports whether a change has to call one.
-func (h Hooks) Any() bool {
-	return h.OnUserCreated != nil || h.OnEmailChanged != nil || h.OnUserDeleted != nil
-}
-
-// Ask asks BeforeSignUp. It returns ErrRefused, or another error if there is no answer.
-func (h Hooks) Ask(ctx context.Context, log *slog.Logger, wanted SignUp) error {
-	if h.BeforeSignUp == nil {
+// Ask asks BeforeSignUp. It returns [ErrRefused], or another error if there is no answer.
+func (l *Lifecycle) Ask(ctx context.Context, wanted SignUp) error {
+	if l.o.Hooks.BeforeSignUp == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, AskingTime)
 	defer cancel()
-	return Call(ctx, log, "BeforeSignUp", func(ctx context.Context) error { return h.BeforeSignUp(ctx, wanted) })
+	return l.placed("BeforeSignUp", func(leave func()) error {
+		return Call(ctx, l.o.Log, "BeforeSignUp", func(ctx context.Context) error {
+			defer leave()
+			return l.o.Hooks.BeforeSignUp(ctx, wanted)
+		})
+	})
+}
+
+// placed makes a call if there is a place for it, which it must leave when the hook has come back.
+func (l *Lifecycle) placed(name string, call func(leave func()) error) error {
+	select {
+	case l.calls <- struct{}{}:
+		return call(func() { <-l.calls })
+	default:
+		return errLate.Because(fmt.Errorf("hook %s: %d calls of hooks have not come back", name, mostCalls))
+	}
 }
 
 // Call runs a function of the host and waits until it ends or ctx does. A panic is an error. No error of the host's is in

@@ -8,9 +8,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -167,31 +170,57 @@ func TestWhatIsTold(t *testing.T) {
 		}}, nil},
 	} {
 		d := &desk{}
-		f := lifecycle.Follower{Target: "events", Now: time.Now}
-		if err := f.Follow(t.Context(), d, tt.what); err != nil || !slices.Equal(d.bodies, tt.want) {
+		if err := lifecycle.New(lifecycle.Options{Target: "events", Now: time.Now}).Follow(t.Context(), d, tt.what); err != nil || !slices.Equal(d.bodies, tt.want) {
 			t.Errorf("%s: %v\n got %q\nwant %q", tt.name, err, d.bodies, tt.want)
 		}
 		if strings.Contains(strings.Join(d.bodies, ""), "canary") {
 			t.Errorf("%s tells too much: %q", tt.name, d.bodies)
 		}
 		silent := &desk{}
-		if err := (&lifecycle.Follower{Now: time.Now}).Follow(t.Context(), silent, tt.what); err != nil || len(silent.bodies) != 0 {
+		if err := lifecycle.New(lifecycle.Options{Now: time.Now}).Follow(t.Context(), silent, tt.what); err != nil || len(silent.bodies) != 0 {
 			t.Errorf("%s: told though nobody is to be told: %q, %v", tt.name, silent.bodies, err)
 		}
 	}
 }
 
-// A question that is not answered in time refuses, and its caller does not wait longer.
+// asker asks a host that answers so.
+func asker(answer func() error) *lifecycle.Lifecycle {
+	return lifecycle.New(lifecycle.Options{Log: slog.New(slog.DiscardHandler), Hooks: lifecycle.Hooks{
+		BeforeSignUp: func(context.Context, lifecycle.SignUp) error { return answer() },
+	}})
+}
+
+// A question that is not answered in time refuses, and its caller does not wait longer. A host that never answers is not
+// asked without end, and is asked again once it is back.
 func TestAQuestionIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		released := make(chan struct{})
-		h := lifecycle.Hooks{BeforeSignUp: func(context.Context, lifecycle.SignUp) error { <-released; return nil }}
-		began := time.Now()
-		err := h.Ask(t.Context(), slog.New(slog.DiscardHandler), lifecycle.SignUp{})
-		if problem.From(err).Code != "unavailable" || time.Since(began) != lifecycle.AskingTime {
-			t.Errorf("after %v: %v, want unavailable after %v", time.Since(began), err, lifecycle.AskingTime)
+		var asked atomic.Int64
+		l := asker(func() error { asked.Add(1); <-released; return nil })
+		ask := func() (code string, took time.Duration) {
+			began := time.Now()
+			if err := l.Ask(t.Context(), lifecycle.SignUp{}); err != nil {
+				code = problem.From(err).Code
+			}
+			return code, time.Since(began)
+		}
+		var all sync.WaitGroup
+		for range 64 {
+			all.Go(func() {
+				if code, took := ask(); code != "unavailable" || took != lifecycle.AskingTime {
+					t.Errorf("after %v: %q, want unavailable after %v", took, code, lifecycle.AskingTime)
+				}
+			})
+		}
+		all.Wait()
+		if code, took := ask(); code != "unavailable" || took != 0 || asked.Load() != 64 {
+			t.Errorf("with 64 that have not come back: %q after %v, asked %d times; want unavailable at once", code, took, asked.Load())
 		}
 		close(released)
+		synctest.Wait()
+		if code, _ := ask(); code != "" {
+			t.Errorf("once the host is back: %q", code)
+		}
 	})
 }
 
@@ -207,15 +236,18 @@ func TestAnswersOfTheHost(t *testing.T) {
 		"an error":          {func() error { return errors.New("canary") }, false, "internal"},
 		"a problem of ours": {func() error { return ours }, false, "internal"},
 		"a panic":           {func() error { panic("canary") }, false, "internal"},
+		"its own end":       {func() error { runtime.Goexit(); return nil }, false, "internal"},
 	} {
-		h := lifecycle.Hooks{BeforeSignUp: func(context.Context, lifecycle.SignUp) error { return tt.answer() }}
-		err := h.Ask(t.Context(), slog.New(slog.DiscardHandler), lifecycle.SignUp{})
-		code := ""
-		if err != nil {
-			code = problem.From(err).Code
-		}
-		if errors.Is(err, lifecycle.ErrRefused) != tt.refused || code != tt.code {
-			t.Errorf("%s = %v (%s), want refused %v, code %q", name, err, code, tt.refused, tt.code)
+		l := asker(tt.answer)
+		for range 100 { // a call that came back, however, has left its place
+			err := l.Ask(t.Context(), lifecycle.SignUp{})
+			code := ""
+			if err != nil {
+				code = problem.From(err).Code
+			}
+			if errors.Is(err, lifecycle.ErrRefused) != tt.refused || code != tt.code {
+				t.Fatalf("%s = %v (%s), want refused %v, code %q", name, err, code, tt.refused, tt.code)
+			}
 		}
 	}
 }

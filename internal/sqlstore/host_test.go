@@ -26,6 +26,8 @@ var (
 	insertCustomer = sqlsafe.New(`INSERT INTO customers (user_id, plan) VALUES ($1, $2)`)
 	planOf         = sqlsafe.New(`SELECT plan FROM customers WHERE user_id = $1`)
 	endless        = sqlsafe.New(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n WHERE i < 0`)
+	// On SQLite cutting it off ends the transaction in which others have their part.
+	endlessInsert = sqlsafe.New(`INSERT INTO customers (user_id, plan) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT 'x', 'x' FROM n WHERE i < 0`)
 )
 
 // hosted is a store whose host has a table of its own, and what its hook does for each account.
@@ -43,8 +45,7 @@ func hosted(t *testing.T, db testdb.DB, log *slog.Logger, hook func(context.Cont
 			t.Fatal(err)
 		}
 	}
-	follower := &lifecycle.Follower{Hooks: lifecycle.Hooks{OnUserCreated: hook}, Target: "events", Now: time.Now}
-	store.Follow(follower.Follow)
+	store.Follow(lifecycle.New(lifecycle.Options{Hooks: lifecycle.Hooks{OnUserCreated: hook}, Target: "events", Now: time.Now, Log: log}).Follow)
 	return store, func() (customers, people, webhooks int) {
 		t.Helper()
 		if err := admin.QueryRow(`SELECT (SELECT COUNT(*) FROM customers), (SELECT COUNT(*) FROM ringwall_users), (SELECT COUNT(*) FROM ringwall_webhooks)`).Scan(&customers, &people, &webhooks); err != nil {
@@ -85,6 +86,10 @@ func TestAHookThatFailsUndoesItsChange(t *testing.T) {
 			"an endless statement": func(ctx context.Context, tx lifecycle.HostTx, _ lifecycle.User) error {
 				var n int
 				_, err := tx.QueryRow(context.Background(), endless, &n)
+				return err
+			},
+			"an endless statement that writes": func(ctx context.Context, tx lifecycle.HostTx, _ lifecycle.User) error {
+				_, err := tx.Exec(ctx, endlessInsert)
 				return err
 			},
 			"a failed statement that it kept to itself": func(ctx context.Context, tx lifecycle.HostTx, u lifecycle.User) error {
