@@ -158,6 +158,46 @@ func TestAHookThatFailsUndoesItsChange(t *testing.T) {
 	})
 }
 
+// Whoever keeps the transaction of a hook cannot use it once the hook has returned or its time is over, while the change, or
+// on SQLite that of somebody else, still runs.
+func TestATransactionEndsWithItsHook(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db testdb.DB) {
+		store, counts := hosted(t, db, slog.New(slog.DiscardHandler), nil)
+		released := make(chan struct{})
+		defer close(released)
+		store.Follow(func(ctx context.Context, tx lifecycle.Tx, _ lifecycle.Happened) error {
+			kept := make(chan lifecycle.HostTx, 1)
+			late := func(when string) {
+				if _, err := (<-kept).Exec(ctx, insertCustomer.With(when, "stolen")); err == nil {
+					t.Errorf("a transaction was used %s", when)
+				}
+			}
+			if err := tx.Host(ctx, "quick", func(_ context.Context, host lifecycle.HostTx) error { kept <- host; return nil }); err != nil {
+				t.Errorf("a hook that does nothing = %v", err)
+			}
+			late("after its hook")
+			if err := tx.Host(ctx, "slow", func(_ context.Context, host lifecycle.HostTx) error { kept <- host; <-released; return nil }); err == nil {
+				t.Error("a hook that hangs is no error")
+			}
+			late("after its time")
+			began := time.Now()
+			if err := tx.Host(ctx, "third", func(ctx context.Context, host lifecycle.HostTx) error {
+				_, err := host.Exec(ctx, insertCustomer.With("third", "stolen"))
+				return err
+			}); err == nil || time.Since(began) > time.Second {
+				t.Errorf("a hook when the time of all is over = %v after %v", err, time.Since(began))
+			}
+			return errors.New("undo")
+		})
+		if err := join(store, "ada@example.org"); err == nil {
+			t.Error("the change was not undone")
+		}
+		if c, p, w := counts(); c+p+w != 0 {
+			t.Errorf("there are %d rows of the host, %d accounts, %d webhooks", c, p, w)
+		}
+	})
+}
+
 // Of fifty at once, whose hooks fail for every second, those of the others stay, though on SQLite they share transactions.
 func TestAHookThatFailsHarmsNoNeighbour(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db testdb.DB) {
