@@ -14,6 +14,7 @@ import (
 	"github.com/ringwall/ringwall/internal/chain"
 	"github.com/ringwall/ringwall/internal/challenge"
 	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/lifecycle"
 	"github.com/ringwall/ringwall/internal/limits"
 	"github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/secret"
@@ -67,15 +68,16 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 	if rw.blocks, err = limits.NewBlocks(ctx, rw.store, limits.BlocksOptions{Shared: rw.store.Shared(), Now: o.Now, Log: o.Log}); err != nil {
 		return err
 	}
-	hooks, err := rw.buildAlerts()
+	hooks, err := rw.buildWebhooks()
 	if err != nil {
 		return err
 	}
+	rw.buildAlerts()
 	rw.ceiling = rw.newCeiling()
 	rw.accounts = account.New(account.Config{
 		Store: rw.store, Keys: rw.keys, Hasher: rw.hasher, Policy: password.Policy{MinLength: o.PasswordMinLength}, Breaches: breaches, Engine: rw.sessions,
 		Refusals: refusals, Archive: rw.archive, Attempts: attempts, Mails: o.LimitMails, Alerts: rw.alerts, Signup: o.signupPolicy(), Addresses: addresses, Ceiling: rw.ceiling, Watch: rw.watch, Blocks: rw.blocks, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
-		DeletionDelay: o.DeletionDelay,
+		DeletionDelay: o.DeletionDelay, Lifecycle: rw.follower,
 	})
 	if err := rw.buildHandler(refusals); err != nil {
 		return err
@@ -96,28 +98,50 @@ func (rw *Ringwall) newCeiling() *ceiling.Ceiling {
 	})
 }
 
-// alertTarget names the receiver of alerts among the targets of webhooks.
-const alertTarget = "alerts"
+// The receivers among the targets of webhooks, by name.
+const (
+	alertTarget  = "alerts"
+	eventsTarget = "events"
+)
 
-// buildAlerts makes what recognises and what tells. Without a receiver the worker of webhooks has nothing to do.
-func (rw *Ringwall) buildAlerts() (*webhook.Worker, error) {
+// buildWebhooks makes what follows changes, and the worker that delivers. A receiver that is not set any more takes
+// nothing: what waits for it is given up in the end.
+func (rw *Ringwall) buildWebhooks() (*webhook.Worker, error) {
+	o := rw.opt
+	targets := map[string]webhook.Target{alertTarget: {}, eventsTarget: {}}
+	for name, set := range map[string][2]Secret{alertTarget: {o.AlertWebhook, o.AlertWebhookSecret}, eventsTarget: {o.EventsWebhook, o.EventsWebhookSecret}} {
+		if set[0].IsZero() {
+			continue
+		}
+		sign, err := webhook.ParseSecret(set[1])
+		if err != nil {
+			return nil, err
+		}
+		targets[name] = webhook.Target{URL: set[0], Secret: sign}
+	}
+	following := lifecycle.Options{Hooks: o.Hooks.adapt(), Now: o.Now, Log: o.Log}
+	if !o.EventsWebhook.IsZero() {
+		following.Target = eventsTarget
+	}
+	if rw.follower = lifecycle.New(following); !rw.follower.Idle() {
+		rw.store.Follow(rw.follower.Follow)
+	}
+	return webhook.NewWorker(rw.store, targets, webhook.WorkerOptions{
+		Client: outbound.Client(outbound.Options{InsecureNetworks: o.InsecureWebhookNetworks, InsecureHTTP: o.Development}), Now: o.Now, Log: o.Log,
+	}), nil
+}
+
+// buildAlerts makes what recognises and what tells.
+func (rw *Ringwall) buildAlerts() {
 	o := rw.opt
 	options := alerts.Options{
 		By: identity.NewSystem("alerts"), Mail: o.AlertMail, Lang: o.AlertLanguage, Origin: o.Origins[0], Service: o.ServiceName, Now: o.Now, Log: o.Log,
 	}
-	targets := map[string]webhook.Target{}
 	if !o.AlertWebhook.IsZero() {
-		sign, err := webhook.ParseSecret(o.AlertWebhookSecret)
-		if err != nil {
-			return nil, err
-		}
-		options.Webhook, targets[alertTarget] = alertTarget, webhook.Target{URL: o.AlertWebhook, Secret: sign}
+		options.Webhook = alertTarget
 	}
 	rw.alerts = alerts.New(rw.store, options)
 	rw.watch = watch.New(rw.alerts, watch.Options{Now: o.Now})
-	return webhook.NewWorker(rw.store, targets, webhook.WorkerOptions{
-		Client: outbound.Client(outbound.Options{InsecureNetworks: o.InsecureWebhookNetworks, InsecureHTTP: o.Development}), Now: o.Now, Log: o.Log,
-	}), nil
 }
 
 // openBreaches opens what new passwords are looked up in; nil for nothing.

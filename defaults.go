@@ -324,18 +324,25 @@ func (o Options) checkAlerts() error {
 	if o.AlertLanguage != "" && o.AlertLanguage != "en" && o.AlertLanguage != "de" {
 		faults = append(faults, errors.New(`AlertLanguage must be "en" or "de"`))
 	}
-	if o.AlertWebhook.IsZero() != o.AlertWebhookSecret.IsZero() {
-		faults = append(faults, errors.New("AlertWebhook and AlertWebhookSecret belong together: the receiver knows by the signature who sent it; make a secret with echo whsec_$(openssl rand -base64 32)"))
+	return errors.Join(append(faults, o.checkWebhook("AlertWebhook", "alerts", o.AlertWebhook, o.AlertWebhookSecret),
+		o.checkWebhook("EventsWebhook", "events", o.EventsWebhook, o.EventsWebhookSecret))...)
+}
+
+// checkWebhook judges the address of a receiver and the secret that belongs to it.
+func (o Options) checkWebhook(name, what string, target, signing Secret) error {
+	var faults []error
+	if target.IsZero() != signing.IsZero() {
+		faults = append(faults, fmt.Errorf("%s and %sSecret belong together: the receiver knows by the signature who sent it; make a secret with echo whsec_$(openssl rand -base64 32)", name, name))
 	}
-	if !o.AlertWebhook.IsZero() {
-		u, err := url.Parse(o.AlertWebhook.Reveal())
+	if !target.IsZero() {
+		u, err := url.Parse(target.Reveal())
 		if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && o.Development) {
-			faults = append(faults, errors.New("AlertWebhook must be an https address without user and password, such as https://alerts.example.org/ringwall: alerts would travel in the clear"))
+			faults = append(faults, fmt.Errorf("%s must be an https address without user and password, such as https://%s.example.org/ringwall: %s would travel in the clear", name, what, what))
 		}
 	}
-	if !o.AlertWebhookSecret.IsZero() {
-		if _, err := webhook.ParseSecret(o.AlertWebhookSecret); err != nil {
-			faults = append(faults, fmt.Errorf("AlertWebhookSecret cannot be used: %w", err))
+	if !signing.IsZero() {
+		if _, err := webhook.ParseSecret(signing); err != nil {
+			faults = append(faults, fmt.Errorf("%sSecret cannot be used: %w", name, err))
 		}
 	}
 	return errors.Join(faults...)

@@ -152,13 +152,24 @@ type Options struct {
 	// AlertWebhookSecret signs what is sent to AlertWebhook: "whsec_" and the base64 of 24 to 64 random bytes. Required with it.
 	AlertWebhookSecret Secret
 
-	// InsecureWebhookNetworks are networks in which AlertWebhook may lie though they are not public, such as that of a
-	// receiver of your own. Whoever can choose the address then reaches everything in them. Default: none.
+	// EventsWebhook is the https address that is told what becomes of accounts and sessions (user.created, session.ended and so
+	// on; docs/webhooks.md), in the form of Standard Webhooks. Default: none.
+	EventsWebhook Secret
+
+	// EventsWebhookSecret signs what is sent to EventsWebhook, as AlertWebhookSecret does for alerts. Required with it.
+	EventsWebhookSecret Secret
+
+	// InsecureWebhookNetworks are networks in which AlertWebhook and EventsWebhook may lie though they are not public, such as that
+	// of a receiver of your own. Whoever can choose an address then reaches everything in them. Default: none.
 	InsecureWebhookNetworks []netip.Prefix
 
 	// AdminNetworks are the networks from which administrators may act, until they have a second factor. Default: loopback
 	// and private networks. Behind a proxy that is not in TrustedProxies nobody is in them.
 	AdminNetworks []netip.Prefix
+
+	// Hooks are functions of this program that run with sign-ups, and in the transactions that make, move and delete accounts.
+	// Default: none.
+	Hooks Hooks
 
 	// Development shows mails on a page instead of sending them, admits http origins on loopback and sends no HSTS.
 	Development bool

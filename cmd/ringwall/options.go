@@ -78,6 +78,8 @@ func optionsOf(v *settings.Values, logger *slog.Logger) ringwall.Options {
 		AdminNetworks:      v.AdminNetworks,
 		Log:                logger,
 
+		EventsWebhook:           v.EventsWebhook,
+		EventsWebhookSecret:     v.EventsWebhookSecret,
 		InsecureWebhookNetworks: v.InsecureWebhook,
 	}
 	for _, limit := range v.LimitAddress {

@@ -218,18 +218,24 @@ func (c *checker) alerts() {
 	if c.AlertLanguage != "en" && c.AlertLanguage != "de" {
 		c.fault("ALERT_LANGUAGE", "is neither en nor de. Write one of them.")
 	}
-	address, key := !c.AlertWebhook.IsZero(), !c.AlertWebhookSecret.IsZero()
+	c.webhook("ALERT_WEBHOOK", "alerts", c.AlertWebhook, c.AlertWebhookSecret)
+	c.webhook("EVENTS_WEBHOOK", "events", c.EventsWebhook, c.EventsWebhookSecret)
+}
+
+// webhook judges the address of a receiver and the secret that belongs to it.
+func (c *checker) webhook(name, what string, target, signing secret.Text) {
+	address, key := !target.IsZero(), !signing.IsZero()
 	switch {
 	case address && !key:
-		c.fault("ALERT_WEBHOOK_SECRET", "is not set, but RINGWALL_ALERT_WEBHOOK is: the receiver could not know who sent it. Make one with: echo whsec_$(openssl rand -base64 32)")
+		c.fault(name+"_SECRET", "is not set, but RINGWALL_"+name+" is: the receiver could not know who sent it. Make one with: echo whsec_$(openssl rand -base64 32)")
 	case key && !address:
-		c.fault("ALERT_WEBHOOK", "is not set, but RINGWALL_ALERT_WEBHOOK_SECRET is. Set it to the https address of the receiver.")
+		c.fault(name, "is not set, but RINGWALL_"+name+"_SECRET is. Set it to the https address of the receiver.")
 	}
-	if u, err := url.Parse(c.AlertWebhook.Reveal()); address && (err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil) {
-		c.fault("ALERT_WEBHOOK", "is no https address without user and password: alerts would be readable on the way. Write it as https://alerts.example.org/ringwall.")
+	if u, err := url.Parse(target.Reveal()); address && (err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil) {
+		c.fault(name, "is no https address without user and password: "+what+" would be readable on the way. Write it as https://"+what+".example.org/ringwall.")
 	}
-	if _, err := webhook.ParseSecret(c.AlertWebhookSecret); key && err != nil {
-		c.fault("ALERT_WEBHOOK_SECRET", "cannot be used: "+err.Error()+".")
+	if _, err := webhook.ParseSecret(signing); key && err != nil {
+		c.fault(name+"_SECRET", "cannot be used: "+err.Error()+".")
 	}
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/ceiling"
 	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/lifecycle"
 	"github.com/ringwall/ringwall/internal/limits"
 	"github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/problem"
@@ -64,6 +65,7 @@ type Config struct {
 	Ceiling   *ceiling.Ceiling
 	Watch     *watch.Watch // learns how sign-ins end; may be nil
 	Blocks    *limits.Blocks
+	Lifecycle *lifecycle.Lifecycle
 	Origin    string // the canonical origin, for links
 	Prefix    string
 	Name      string // of the service, for mails and the password rules

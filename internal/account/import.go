@@ -9,6 +9,7 @@ import (
 
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/lifecycle"
 	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/password"
@@ -61,7 +62,8 @@ const maxLockReason = 500
 
 // ImportUsers takes in at most [ImportMost] people in one transaction, with one audit event for each who was made and one
 // for them all. Who is there already stays as they are, so that doing it again does nothing. A dry run only reports.
-// The order of the outcomes is that of the people. No mail is sent. Problems: invalid.
+// The order of the outcomes is that of the people. No mail is sent. Hooks are called as for a sign-up: one that refuses refuses
+// one person, one that fails ends the import before anybody of this call is made. Problems: invalid, unavailable.
 func (s *Service) ImportUsers(ctx context.Context, by identity.Actor, people []Import, dry bool) ([]Imported, error) {
 	if err := operator(by); err != nil {
 		return nil, err
@@ -74,6 +76,13 @@ func (s *Service) ImportUsers(ctx context.Context, by identity.Actor, people []I
 		var err error
 		if ready[i], err = s.readImport(person); err != nil {
 			out[i] = refusedImport(err)
+			continue
+		}
+		switch err := s.askHost(ctx, by, lifecycle.ByImport, ready[i].user.EmailCanonical, ready[i].user.DisplayName); {
+		case errors.Is(err, errSignupHost):
+			out[i] = Imported{ImportRefused, "email", errSignupHost.Detail}
+		case err != nil:
+			return nil, err
 		}
 	}
 	if dry {

@@ -34,7 +34,7 @@ func told(t *testing.T, store *sqlstore.Store, c *clock) (mails, hooks, events [
 		mails = append(mails, entry.Message.Subject)
 	}
 	for {
-		entry, ok, err := store.NextWebhook(t.Context(), c.now().UnixMicro())
+		entry, ok, err := store.NextWebhook(t.Context(), "alerts", c.now().UnixMicro())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -94,7 +94,10 @@ type Values struct {
 	AlertLanguage      string
 	AlertWebhook       secret.Text
 	AlertWebhookSecret secret.Text
-	InsecureWebhook    []netip.Prefix
+
+	EventsWebhook       secret.Text
+	EventsWebhookSecret secret.Text
+	InsecureWebhook     []netip.Prefix
 
 	sources map[string]Source
 }

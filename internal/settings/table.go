@@ -111,7 +111,12 @@ func alerts() []Setting {
 		// #nosec G101 -- an example
 		{Name: "ALERT_WEBHOOK_SECRET", Example: "whsec_ and the base64 of 32 random bytes", Secrecy: Hidden, Users: servers, into: func(v *Values) any { return &v.AlertWebhookSecret },
 			Help: "The secret that signs what is sent to ALERT_WEBHOOK."},
+		{Name: "EVENTS_WEBHOOK", Example: "https://app.example.org/ringwall", Secrecy: Hidden, Users: engine, into: func(v *Values) any { return &v.EventsWebhook },
+			Help: "The https address that is told what becomes of accounts and sessions, in the form of Standard Webhooks; commands that open a PostgreSQL database themselves need it too."},
+		// #nosec G101 -- an example
+		{Name: "EVENTS_WEBHOOK_SECRET", Example: "whsec_ and the base64 of 32 random bytes", Secrecy: Hidden, Users: engine, into: func(v *Values) any { return &v.EventsWebhookSecret },
+			Help: "The secret that signs what is sent to EVENTS_WEBHOOK."},
 		{Name: "INSECURE_WEBHOOK_NETWORKS", Example: "10.0.7.0/24", Users: servers, into: func(v *Values) any { return &v.InsecureWebhook },
-			Help: "The networks in which ALERT_WEBHOOK may lie though they are not public, separated by commas; whoever sets that address reaches everything in them."},
+			Help: "The networks in which ALERT_WEBHOOK and EVENTS_WEBHOOK may lie though they are not public, separated by commas; whoever sets an address reaches everything in them."},
 	}
 }

@@ -71,7 +71,7 @@ func TestFiftyWorkersClaimEachWebhookOnce(t *testing.T) {
 			newWebhook(t, store)
 		}
 		n := fifty(t, func(int) (bool, error) {
-			_, found, err := store.NextWebhook(t.Context(), start)
+			_, found, err := store.NextWebhook(t.Context(), "alerts", start)
 			return found, err
 		})
 		if n != 3 {
@@ -98,7 +98,7 @@ func TestWebhooksAreSealedToTheirRow(t *testing.T) {
 		if err := store.WebhookSent(t.Context(), first.ID); err != nil {
 			t.Fatal(err)
 		}
-		entry, found, err := store.NextWebhook(t.Context(), start)
+		entry, found, err := store.NextWebhook(t.Context(), "alerts", start)
 		if !found || !errors.Is(err, webhook.ErrUnreadable) || entry.Message.ID != second.ID || len(entry.Message.Body) != 0 {
 			t.Errorf("a webhook moved to another row = %+v, %v, %v; want its id and ErrUnreadable", entry, found, err)
 		}
@@ -115,7 +115,7 @@ func TestDeadWebhooks(t *testing.T) {
 		if err := store.WebhookFailed(ctx, message.ID, 0, "status 500"); err != nil {
 			t.Fatal(err)
 		}
-		if _, found, err := store.NextWebhook(ctx, start+hour); found || err != nil {
+		if _, found, err := store.NextWebhook(ctx, "alerts", start+hour); found || err != nil {
 			t.Errorf("a dead webhook was claimed: %v, %v", found, err)
 		}
 		dead, err := store.DeadWebhooks(ctx)
@@ -129,7 +129,7 @@ func TestDeadWebhooks(t *testing.T) {
 			}
 			return err == nil, err
 		})
-		entry, found, err := store.NextWebhook(ctx, start)
+		entry, found, err := store.NextWebhook(ctx, "alerts", start)
 		if revived != 1 || !found || err != nil || entry.Attempts != 1 || string(entry.Message.Body) != string(message.Body) {
 			t.Errorf("revived %d times, then %+v, %v, %v", revived, entry, found, err)
 		}
