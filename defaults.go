@@ -104,7 +104,7 @@ func (o Options) settle() (Options, error) {
 		o.LimitAddress = limits.Default()
 	}
 
-	faults := []error{o.checkOrigins(), o.checkCORS(), o.checkPrefix(), o.checkName(), o.checkSessions(), o.checkMail(), o.checkProxies(), o.checkLimits(), o.checkSignup(), o.checkDatabase(), o.checkAlerts(), o.Argon2id.Check(), o.checkBreachCheck(), o.checkRoles()}
+	faults := []error{o.checkOrigins(), o.checkCORS(), o.checkPrefix(), o.checkName(), o.checkSessions(), o.checkMail(), o.checkProxies(), o.checkLimits(), o.checkSignup(), o.checkDatabase(), o.checkAlerts(), o.Argon2id.Check(), o.checkBreachCheck(), o.checkRoles(), o.checkMetadata()}
 	if o.PasswordMinLength != 0 && (o.PasswordMinLength < 15 || o.PasswordMinLength > 128) {
 		faults = append(faults, errors.New("PasswordMinLength must be 15 to 128: shorter passwords are weak without a second factor"))
 	}

@@ -95,6 +95,7 @@ func (s story) profile() {
 	s.call(c, "GET", "/auth/v1/me", nil, 200, "")
 	s.call(c, "PATCH", "/auth/v1/me", object{"display_name": "Ann", "language": "de"}, 200, "")
 	s.call(c, "PATCH", "/auth/v1/me", object{"language": "tlh"}, 422, "invalid")
+	s.call(c, "PATCH", "/auth/v1/me", object{"metadata": object{"own": object{"theme": "dark"}}}, 422, "invalid") // no schema, nothing is kept
 	s.call(c, "POST", "/auth/v1/me/email", object{"email": "moved@example.org", "password": "not the password, surely"}, 401, "login-failed")
 	s.call(c, "POST", "/auth/v1/me/email", object{"email": "moved@example.org", "password": ringwalltest.Password}, 202, "")
 	s.call(c, "GET", "/auth/v1/me", nil, 200, "")
@@ -162,6 +163,9 @@ func (s story) administrators() {
 	s.call(c, "DELETE", "/auth/v1/admin/sessions/"+identity.NewRandomID().String(), why, 404, "not-found")
 	s.call(c, "DELETE", path+"/sessions", why, 204, "")
 	s.call(c, "GET", path+"/sessions", nil, 200, "")
+	s.call(c, "GET", path+"/metadata", nil, 200, "")
+	s.call(c, "PATCH", path+"/metadata", object{"own": nil, "reason": "x"}, 200, "")
+	s.call(c, "PATCH", path+"/metadata", object{"own": object{"theme": "dark"}, "reason": "x"}, 422, "invalid")
 	s.call(c, "GET", "/auth/v1/admin/audit?limit=500", nil, 200, "")
 	s.call(c, "GET", "/auth/v1/admin/audit?event=none", nil, 422, "invalid")
 	s.call(c, "POST", "/auth/v1/admin/invitations", object{"email": "guest@example.org", "reason": "x"}, 201, "")

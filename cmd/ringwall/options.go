@@ -60,6 +60,7 @@ func optionsOf(v *settings.Values, logger *slog.Logger) ringwall.Options {
 		Argon2id:           v.Argon2id,
 		PasswordMinLength:  v.PasswordMinLength,
 		BreachCheck:        v.BreachCheck,
+		MetadataSchema:     v.MetadataSchema,
 		SessionIdle:        v.SessionIdle,
 		SessionAbsolute:    v.SessionAbsolute,
 		SessionRemembered:  v.SessionRemembered,

@@ -29,6 +29,7 @@ import (
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/limits"
 	"github.com/ringwall/ringwall/internal/mail"
+	"github.com/ringwall/ringwall/internal/metadata"
 	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sessions"
@@ -64,6 +65,7 @@ type Config struct {
 	Ceiling   *ceiling.Ceiling
 	Watch     *watch.Watch // learns how sign-ins end; may be nil
 	Blocks    *limits.Blocks
+	Metadata  *metadata.Schemas
 	Origin    string // the canonical origin, for links
 	Prefix    string
 	Name      string // of the service, for mails and the password rules

@@ -209,6 +209,7 @@ type Store interface {
 type Tx interface {
 	Reader
 	OwnReader
+	MetadataTx
 	UserTx
 	AdminTx
 	RoleReader

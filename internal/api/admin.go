@@ -28,6 +28,8 @@ func (a *API) adminRoutes() []chain.Route {
 		route(a, "POST", "/v1/admin/users/{id}/demand-reset", admin, 204, a.adminDemandReset, "Let the password open nothing until its owner has chosen another by the mailed link. All sessions end.", refusals("not-found")...),
 		route(a, "PUT", "/v1/admin/users/{id}/roles/{role}", admin, 204, a.adminGrant, "Give a role.", refusals("not-found")...),
 		route(a, "DELETE", "/v1/admin/users/{id}/roles/{role}", admin, 204, a.adminRevoke, "Take a role.", refusals("not-found", "last-administrator")...),
+		route(a, "GET", "/v1/admin/users/{id}/metadata", admin, 200, a.adminMetadata, "What the application keeps about somebody.", refusals("not-found")...),
+		route(a, "PATCH", "/v1/admin/users/{id}/metadata", admin, 200, a.adminChangeMetadata, "Change what the application keeps about somebody; what is left out stays.", refusals("not-found")...),
 		route(a, "GET", "/v1/admin/invitations", admin, 200, a.adminInvitations, "The invitations that wait, in the order of their addresses.", refusals()...),
 		route(a, "POST", "/v1/admin/invitations", admin, 201, a.adminInvite, "Invite somebody by mail; an earlier invitation of the address stops working.", refusals("conflict", "signup-closed")...),
 		route(a, "DELETE", "/v1/admin/invitations/{id}", admin, 204, a.adminRevokeInvitation, "Take an invitation back.", refusals("not-found")...),

@@ -191,6 +191,8 @@ func schemaOf(t reflect.Type, schemas object, in use) object {
 		return object{"type": "string"}
 	case t == reflect.TypeFor[time.Time]():
 		return object{"type": "string", "format": "date-time"}
+	case t == reflect.TypeFor[json.RawMessage]():
+		return object{"type": "object"}
 	case t == reflect.TypeFor[netip.Prefix]():
 		return object{"type": "string"}
 	case t.Kind() == reflect.Pointer:

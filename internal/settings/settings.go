@@ -79,6 +79,7 @@ type Values struct {
 	PasswordMinLength  int
 	DeletionDelay      time.Duration
 	BreachCheck        string
+	MetadataSchema     string
 	SessionIdle        time.Duration
 	SessionAbsolute    time.Duration
 	SessionRemembered  time.Duration

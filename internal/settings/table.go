@@ -74,6 +74,8 @@ func rules() []Setting {
 			Help: "The least number of characters in a password, 15 or more."},
 		{Name: "BREACH_CHECK", Default: "off", Example: "/var/lib/ringwall/breached", Users: engine, into: func(v *Values) any { return &v.BreachCheck },
 			Help: "Refuses new passwords known from breaches: a file of `ringwall password breach-filter`, or the https address of a server with the range format of Pwned Passwords; off asks nobody."},
+		{Name: "METADATA_SCHEMA", Example: "/etc/ringwall/metadata.json", Users: engine, into: func(v *Values) any { return &v.MetadataSchema },
+			Help: "The file of what may be kept about people: a JSON object with a JSON Schema for each of public, private and own; without it nothing may be kept."},
 		{Name: "SESSION_IDLE", Default: "30m", Example: "15m", Users: engine, into: func(v *Values) any { return &v.SessionIdle },
 			Help: "Ends a session this long after its last request."},
 		{Name: "SESSION_ABSOLUTE", Default: "12h", Example: "8h", Users: engine, into: func(v *Values) any { return &v.SessionAbsolute },
