@@ -184,6 +184,7 @@ type Store interface {
 	OwnReader
 	LinkReader
 	AdminReader
+	AlertReader
 	InvitationReader
 	RoleReader
 	limits.BlockStore
