@@ -145,6 +145,14 @@ type Options struct {
 	// NoLimitAddress lets every address try without end. Only in development.
 	NoLimitAddress bool
 
+	// LimitAPI is how many requests one person may make to the JSON API, in all sessions together, on each node. Answers tell how
+	// many are left in RateLimit fields. GET session and what proves somebody do not count: the one is asked for each request to
+	// an application, the others have counters of their own, which tell nothing. Default: 600 a minute.
+	LimitAPI []ratelimit.Window
+
+	// NoLimitAPI lets everybody who is signed in ask without end. Only in development.
+	NoLimitAPI bool
+
 	// AlertMail is who gets a mail when an alert opens and when it closes. Default: nobody.
 	AlertMail string
 

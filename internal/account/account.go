@@ -35,6 +35,7 @@ import (
 	"github.com/ringwall/ringwall/internal/sessions"
 	"github.com/ringwall/ringwall/internal/watch"
 	"github.com/ringwall/ringwall/password"
+	"github.com/ringwall/ringwall/ratelimit"
 )
 
 // Lifetimes of what is mailed (D18, D22, C052) and of the known device (D02).
@@ -62,6 +63,7 @@ type Config struct {
 	Alerts    *alerts.Alerts
 	Signup    SignupPolicy
 	Addresses *limits.Addresses
+	API       *ratelimit.Limiter // what one person may ask of the API; nil: anything
 	Ceiling   *ceiling.Ceiling
 	Watch     *watch.Watch // learns how sign-ins end; may be nil
 	Blocks    *limits.Blocks

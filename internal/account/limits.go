@@ -7,14 +7,16 @@ import (
 	"github.com/ringwall/ringwall/input"
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/limits"
 	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/secret"
+	"github.com/ringwall/ringwall/ratelimit"
 )
 
 // Limited is one thing that counts against somebody, or keeps them out.
 type Limited struct {
 	Who         string
-	Layer       string // "block", "lock", "address", "sign-ups of an address", "account" or "mails"
+	Layer       string // "block", "lock", "address", "sign-ups of an address", "api", "account" or "mails"
 	Refused     bool   // the next try would be refused
 	Tries       int    // zero where nothing is counted
 	SinceMicros int64  // zero: not known
@@ -50,7 +52,7 @@ func limitedWho(who string) (address netip.Addr, email string, err error) {
 }
 
 // Limits tells what holds somebody up: a network address, a mail address (alike whether it has an account), or, for "", all
-// blocks. Attempts of addresses are those that this process has counted.
+// blocks. Attempts of addresses and requests to the API are those that this process has counted.
 func (s *Service) Limits(ctx context.Context, by identity.Actor, who string) ([]Limited, error) {
 	if err := operator(by); err != nil {
 		return nil, err
@@ -69,16 +71,20 @@ func (s *Service) Limits(ctx context.Context, by identity.Actor, who string) ([]
 		return s.accountLimits(ctx, email)
 	}
 	list, err := s.blocked(ctx, address)
+	return append(list, s.held(address.String(), s.Addresses.Look(ctx, address))...), err
+}
+
+// held is what counts against somebody in the memory of this process.
+func (s *Service) held(who string, found []limits.Held) (list []Limited) {
 	now := s.Now()
-	for _, held := range s.Addresses.Look(ctx, address) {
-		until := now.Add(held.Whole)
-		if held.Wait > 0 {
-			until = now.Add(held.Wait)
+	for _, h := range found {
+		until := now.Add(h.Whole)
+		if h.Wait > 0 {
+			until = now.Add(h.Wait)
 		}
-		list = append(list, Limited{Who: address.String(), Layer: held.Layer, Refused: held.Wait > 0, Tries: held.Tries,
-			UntilMicros: until.UnixMicro(), Why: "of " + held.Window.String()})
+		list = append(list, Limited{Who: who, Layer: h.Layer, Refused: h.Wait > 0, Tries: h.Tries, UntilMicros: until.UnixMicro(), Why: "of " + h.Window.String()})
 	}
-	return list, err
+	return list
 }
 
 // blocked are the blocks that cover an address, or all of them for the zero one.
@@ -103,6 +109,9 @@ func (s *Service) accountLimits(ctx context.Context, email string) ([]Limited, e
 	if user.LockedAt(s.Now()) {
 		list = append(list, Limited{Who: email, Layer: "lock", Refused: true, SinceMicros: user.LockedMicros, UntilMicros: user.LockUntilMicros, Why: user.LockReason})
 	}
+	if !user.ID.IsZero() {
+		list = append(list, s.held(email, limits.Look(ctx, s.API, "api", ratelimit.Text(user.ID.String())))...)
+	}
 	for _, c := range counted() {
 		counter, err := s.Store.Counter(ctx, s.attemptsKey(c.what, email), now)
 		if err != nil {
@@ -126,7 +135,8 @@ func (s *Service) accountLimits(ctx context.Context, email string) ([]Limited, e
 	return list, nil
 }
 
-// ClearLimits forgets what somebody has tried: a network address in this process, a mail address everywhere. Blocks and locks stay.
+// ClearLimits forgets what somebody has tried: a network address in this process, a mail address everywhere, but for
+// requests to the API, which each process counts. Blocks and locks stay.
 func (s *Service) ClearLimits(ctx context.Context, by identity.Actor, who, reason string) error {
 	address, email, err := limitedWho(who)
 	if err != nil {
@@ -152,8 +162,16 @@ func (s *Service) ClearLimits(ctx context.Context, by identity.Actor, who, reaso
 		}
 		return event, nil
 	})
-	if err == nil && email == "" {
+	if err != nil {
+		return err
+	}
+	if email == "" {
 		s.Addresses.Clear(ctx, address)
+		return nil
+	}
+	user, _, err := s.userAt(ctx, email, identity.NewRandomID())
+	if err == nil && !user.ID.IsZero() && s.API != nil {
+		err = s.API.Clear(ctx, ratelimit.Text(user.ID.String()))
 	}
 	return err
 }

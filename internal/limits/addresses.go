@@ -197,7 +197,7 @@ func (a *Addresses) count(ctx context.Context, by *ratelimit.Limiter, address ne
 
 // Held is what an address has tried.
 type Held struct {
-	Layer  string // "address" or "sign-ups of an address"
+	Layer  string // such as "address" or "sign-ups of an address"
 	Window ratelimit.Window
 	Tries  int           // how many of the quota are used up
 	Wait   time.Duration // until the next one fits; zero if one does now
@@ -211,21 +211,27 @@ func (a *Addresses) Look(ctx context.Context, address netip.Addr) []Held {
 		layer   string
 		limiter *ratelimit.Limiter
 	}{{"address", a.tries}, {"sign-ups of an address", a.signups}} {
-		if by.limiter == nil {
+		list = append(list, Look(ctx, by.limiter, by.layer, ratelimit.Address(address))...)
+	}
+	return list
+}
+
+// Look tells what counts against a key of a limit that lies in memory; nothing where there is no limit.
+func Look(ctx context.Context, limiter *ratelimit.Limiter, layer string, key ratelimit.Key) (list []Held) {
+	if limiter == nil {
+		return nil
+	}
+	d, _ := limiter.Take(ctx, key, 0) // memory has no errors
+	for i, w := range limiter.Windows() {
+		s := d.Windows[i]
+		if s.Left == w.Quota {
 			continue
 		}
-		d, _ := by.limiter.Take(ctx, ratelimit.Address(address), 0) // memory has no errors
-		for i, w := range by.limiter.Windows() {
-			s := d.Windows[i]
-			if s.Left == w.Quota {
-				continue
-			}
-			held := Held{Layer: by.layer, Window: w, Tries: w.Quota - s.Left, Whole: s.Whole}
-			if every := w.Per / time.Duration(w.Quota); s.Left == 0 {
-				held.Wait = max(s.Whole-every*time.Duration(w.Quota-1), time.Second)
-			}
-			list = append(list, held)
+		held := Held{Layer: layer, Window: w, Tries: w.Quota - s.Left, Whole: s.Whole}
+		if every := w.Per / time.Duration(w.Quota); s.Left == 0 {
+			held.Wait = max(s.Whole-every*time.Duration(w.Quota-1), time.Second)
 		}
+		list = append(list, held)
 	}
 	return list
 }

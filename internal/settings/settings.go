@@ -89,6 +89,7 @@ type Values struct {
 	LimitGlobal        Limit
 	LimitMails         Limit
 	LimitAddress       Limits
+	LimitAPI           Limits
 	LogLevel           slog.Level
 	ServiceName        string
 	AlertMail          string
