@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ringwall/ringwall/internal/alerts"
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
@@ -27,8 +28,14 @@ import (
 type Options struct {
 	Windows   []ratelimit.Window // empty: anything
 	TellProxy bool               // warn if everybody seems to have one private address: nothing names the proxy in front
+	Alerts    Alerts             // told of that too; nil: nobody
 	Now       func() time.Time
 	Log       *slog.Logger
+}
+
+// Alerts tells people. It does not wait.
+type Alerts interface {
+	Raise(ctx context.Context, alert alerts.Alert)
 }
 
 // Default is what an address may try where nothing else is set: a burst that no person types, and what patience could add.
@@ -263,5 +270,11 @@ func (a *Addresses) notice(ctx context.Context, address netip.Addr) {
 	if tell {
 		a.options.Log.WarnContext(ctx, "all attempts come from one private address, so their limit is everybody's: if that is a proxy, name it in TRUSTED_PROXIES and its header in TRUSTED_PROXY_HEADER",
 			"address", address.String(), "attempts", tellAfter)
+	}
+	if tell && a.options.Alerts != nil {
+		a.options.Alerts.Raise(ctx, alerts.Alert{
+			Kind: alerts.OneAddress, What: "All attempts come from one private address, so their limit is everybody's.", Where: []string{address.String()}, Count: tellAfter,
+			Help: "RINGWALL_TRUSTED_PROXIES and RINGWALL_TRUSTED_PROXY_HEADER name the proxy and its header",
+		})
 	}
 }
