@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -233,4 +234,30 @@ func TestMetadataSchemaIsAnOption(t *testing.T) {
 	s := ringwalltest.StartApp(t, ringwall.Options{MetadataSchema: file}, nil)
 	c := s.SignIn("file@example.org")
 	want(t, "own", c.Do("PATCH", "/auth/v1/me", object{"metadata": object{"own": object{"theme": "dark"}}}), 200, "")
+}
+
+// What an import brings is held against the schemas too, and one row that does not fit keeps nobody else out.
+func TestImportedMetadataMustFit(t *testing.T) {
+	eachWith(t, withMetadata, func(t *testing.T, s *ringwalltest.Server) {
+		rows := []string{
+			`{"public":{"plan":"team"},"private":{"note":"old"}}`, // the one that is taken
+			`{"public":{"plan":"gold"}}`, `{"secret":{}}`, `{"own":{"bio":"a","bio":"b"}}`, `{"own":`, `[]`, `"x"`,
+			`{"own":{"bio":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `}}`, `{"public":{"seats":1e999999999}}`,
+		}
+		var people []object
+		for i, text := range rows {
+			people = append(people, object{"email": fmt.Sprintf("row%d@example.org", i), "email_verified": true, "metadata": text})
+		}
+		for _, dry := range []bool{true, false} {
+			for i, row := range operate(t, s, "user.import", object{"users": people, "dry_run": dry})["users"].([]any) {
+				outcome := row.(object)
+				if made := outcome["outcome"] == "made"; made != (i == 0) || !made && !strings.HasPrefix(outcome["field"].(string), "metadata") {
+					t.Errorf("dry run %v, %s: %v", dry, rows[i][:min(len(rows[i]), 50)], outcome)
+				}
+			}
+		}
+		if got, _ := json.Marshal(operate(t, s, "user.metadata", object{"user": "row0@example.org"})["metadata"]); string(got) != `{"own":{},"private":{"note":"old"},"public":{"plan":"team"}}` {
+			t.Errorf("imported: %s", got)
+		}
+	})
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"strings"
 
+	jsonv2 "github.com/go-json-experiment/json"
+
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/metadata"
@@ -178,4 +180,45 @@ func (s *Service) SetMetadata(ctx context.Context, by identity.Actor, user ident
 		return Metadata{}, err
 	}
 	return after, nil
+}
+
+// readMetadata seals what an import brings. Faults are those of the field metadata.
+func (s *Service) readMetadata(owner identity.Subject, text string) (sealed SealedMetadata, err error) {
+	if text == "" {
+		return sealed, nil
+	}
+	var brought Metadata
+	if err := jsonv2.Unmarshal([]byte(text), &brought, jsonv2.RejectUnknownMembers(true)); err != nil {
+		return sealed, importFault{"metadata", "This is no object with public, private and own alone, or it holds a member twice."}
+	}
+	for _, p := range sealed.parts(&brought) {
+		if *p.text == nil {
+			continue
+		}
+		merged, _, err := s.Metadata.Merge(p.part, "metadata", nil, *p.text)
+		if err != nil {
+			return SealedMetadata{}, err
+		}
+		*p.sealed = s.Keys.Seal(secret.Metadata, metadataRow(owner, p.part), merged)
+	}
+	return sealed, nil
+}
+
+// writeMetadata is what [Service.readMetadata] reads.
+func (s *Service) writeMetadata(ctx context.Context, by identity.Actor, owner identity.Subject) (string, error) {
+	sealed, err := s.Store.Metadata(ctx, owner)
+	if err != nil || sealed.Public == nil && sealed.Private == nil && sealed.Own == nil {
+		return "", err
+	}
+	opened, err := s.openMetadata(ctx, by, owner, sealed, true)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range sealed.parts(&opened) {
+		if string(*p.text) == "{}" {
+			*p.text = nil // without a schema over there it would be refused for nothing
+		}
+	}
+	text, err := json.Marshal(opened)
+	return string(text), err
 }
