@@ -61,14 +61,16 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 		return err
 	}
 	refusals := audit.NewRefusals(rw.store, audit.RefusalsOptions{Now: o.Now, Log: o.Log})
-	addresses, err := limits.NewAddresses(limits.Options{Windows: o.LimitAddress, TellProxy: !o.Development && o.TrustedProxyHeader == "", Now: o.Now, Log: o.Log})
-	if err != nil {
-		return err
-	}
 	if rw.blocks, err = limits.NewBlocks(ctx, rw.store, limits.BlocksOptions{Shared: rw.store.Shared(), Now: o.Now, Log: o.Log}); err != nil {
 		return err
 	}
 	hooks, err := rw.buildAlerts()
+	if err != nil {
+		return err
+	}
+	addresses, err := limits.NewAddresses(limits.Options{
+		Windows: o.LimitAddress, TellProxy: !o.Development && o.TrustedProxyHeader == "", Alerts: rw.alerts, Now: o.Now, Log: o.Log,
+	})
 	if err != nil {
 		return err
 	}

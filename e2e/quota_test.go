@@ -111,7 +111,7 @@ func TestOnlyOrdinaryRoutesTellTheQuota(t *testing.T) {
 	silent := []string{
 		"POST /auth/v1/signup", "POST /auth/v1/signup/invitation", "POST /auth/v1/email/verify", "POST /auth/v1/email/resend", "POST /auth/v1/login", "POST /auth/v1/logout",
 		"GET /auth/v1/session", "POST /auth/v1/session/reauthenticate", "POST /auth/v1/me/email", "POST /auth/v1/email/change", "POST /auth/v1/password/forgot", "POST /auth/v1/password/reset",
-		"POST /auth/v1/password", "POST /auth/v1/not-me", "GET /auth/v1/me/export", "DELETE /auth/v1/me", "POST /auth/v1/keep-account", "GET /auth/openapi.json",
+		"POST /auth/v1/password", "POST /auth/v1/not-me", "GET /auth/v1/me/export", "DELETE /auth/v1/me", "POST /auth/v1/keep-account", "POST /auth/v1/reports", "GET /auth/openapi.json",
 	}
 	c := administrator(t, s, "routes@example.org")
 	id := myself(t, c).ID
