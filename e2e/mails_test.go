@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -61,6 +62,9 @@ func TestMailsOfStrangersHaveABudget(t *testing.T) {
 				t.Errorf("%s: Retry-After = %q, want the minute", path, got)
 			}
 		}
+		if shown := fmt.Sprint(operate(t, s, "limits.show", object{})["limits"]); !strings.Contains(shown, "layer:mails") || !strings.Contains(shown, "who:strangers") {
+			t.Errorf("limits.show = %s", shown)
+		}
 		mails := len(s.Mails("owner@example.org"))
 		want(t, "the owner's device", ask(owner, "password/forgot", "owner@example.org"), 202, "")
 		s.Mail("owner@example.org", mails+1)
@@ -74,6 +78,9 @@ func TestMailsOfStrangersHaveABudget(t *testing.T) {
 		}
 
 		s.Clock.Advance(time.Minute + time.Second)
+		if shown := operate(t, s, "limits.show", object{})["limits"].([]any); len(shown) != 0 {
+			t.Errorf("limits.show a minute later = %v", shown)
+		}
 		want(t, "a minute later", ask(from(s, "203.0.113.3"), "password/forgot", "nobody@example.org"), 202, "")
 	})
 }

@@ -174,6 +174,8 @@ func (s *Service) reserveMail(ctx context.Context, by identity.Actor, what, addr
 	return !attempt.Admitted, err
 }
 
+const mailsOfStrangers = "mails of strangers"
+
 // spendMail takes one of the mails that strangers may cause in a minute, whoever they are for: a relay that is made to
 // send thousands loses its good name, and then nobody's mail arrives.
 func (s *Service) spendMail(ctx context.Context, by identity.Actor) error {
@@ -181,7 +183,7 @@ func (s *Service) spendMail(ctx context.Context, by identity.Actor) error {
 		return nil
 	}
 	minute := time.Minute.Microseconds()
-	_, attempt, err := s.count(ctx, AttemptPolicy{Max: s.Mails, WindowMicros: minute, LockMicros: minute, MaxMicros: minute}, "mails of strangers")
+	_, attempt, err := s.count(ctx, AttemptPolicy{Max: s.Mails, WindowMicros: minute, LockMicros: minute, MaxMicros: minute}, mailsOfStrangers)
 	if err != nil || attempt.Admitted {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 // Limited is one thing that counts against somebody, or keeps them out.
 type Limited struct {
 	Who         string
-	Layer       string // "block", "lock", "address", "sign-ups of an address", "api", "account" or "mails"
+	Layer       string // "global", "block", "lock", "address", "sign-ups of an address", "api", "account" or "mails"
 	Refused     bool   // the next try would be refused
 	Tries       int    // zero where nothing is counted
 	SinceMicros int64  // zero: not known
@@ -52,7 +52,7 @@ func limitedWho(who string) (address netip.Addr, email string, err error) {
 }
 
 // Limits tells what holds somebody up: a network address, a mail address (alike whether it has an account), or, for "", all
-// blocks. Attempts of addresses and requests to the API are those that this process has counted.
+// blocks and the limits of the whole service that are reached. Attempts of addresses and requests to the API are those that this process has counted.
 func (s *Service) Limits(ctx context.Context, by identity.Actor, who string) ([]Limited, error) {
 	if err := operator(by); err != nil {
 		return nil, err
@@ -61,7 +61,12 @@ func (s *Service) Limits(ctx context.Context, by identity.Actor, who string) ([]
 		return nil, err
 	}
 	if who == "" {
-		return s.blocked(ctx, netip.Addr{})
+		everybody, err := s.everybodyLimits(ctx)
+		if err != nil {
+			return nil, err
+		}
+		blocks, err := s.blocked(ctx, netip.Addr{})
+		return append(everybody, blocks...), err
 	}
 	address, email, err := limitedWho(who)
 	if err != nil {
@@ -85,6 +90,25 @@ func (s *Service) held(who string, found []limits.Held) (list []Limited) {
 		list = append(list, Limited{Who: who, Layer: h.Layer, Refused: h.Wait > 0, Tries: h.Tries, UntilMicros: until.UnixMicro(), Why: "of " + h.Window.String()})
 	}
 	return list
+}
+
+// everybodyLimits are those of the whole service that are reached at this moment.
+func (s *Service) everybodyLimits(ctx context.Context) (list []Limited, err error) {
+	since, until, err := s.Ceiling.Hot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !until.IsZero() {
+		list = append(list, Limited{Who: "strangers", Layer: "global", Refused: true, SinceMicros: since.UnixMicro(), UntilMicros: until.UnixMicro(),
+			Why: "very many attempts: a challenge comes first"})
+	}
+	now := s.Now().UnixMicro()
+	counter, err := s.Store.Counter(ctx, s.Keys.MAC(secret.Attempts, []byte(mailsOfStrangers)), now)
+	if err == nil && counter.LockedMicros > now {
+		list = append(list, Limited{Who: "strangers", Layer: "mails", Refused: true, Tries: counter.Tries, SinceMicros: counter.WindowMicros, UntilMicros: counter.LockedMicros,
+			Why: "more mails were asked for than LIMIT_MAILS allows"})
+	}
+	return list, err
 }
 
 // blocked are the blocks that cover an address, or all of them for the zero one.

@@ -12,7 +12,7 @@ import (
 )
 
 type whoQuery struct {
-	Who string `query:"who" doc:"A network address or a mail address; without it, all blocks. Attempts of a network address are those that the node which answers has counted."`
+	Who string `query:"who" doc:"A network address or a mail address; without it, all blocks, and the limits of the whole service that are reached. Attempts of a network address are those that the node which answers has counted."`
 }
 
 func (in *whoQuery) readPath(r *http.Request) error {
@@ -23,7 +23,7 @@ func (in *whoQuery) readPath(r *http.Request) error {
 
 type limitInfo struct {
 	Who     string `json:"who"`
-	Layer   string `json:"layer" doc:"Such as block, lock, address, account or mails."`
+	Layer   string `json:"layer" doc:"Such as global, block, lock, address, account or mails."`
 	Refused bool   `json:"refused" doc:"The next try would be refused."`
 	Tries   int    `json:"tries" doc:"Zero where nothing is counted."`
 	Since   string `json:"since,omitempty" format:"date-time" doc:"Missing: not known."`
