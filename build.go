@@ -26,6 +26,7 @@ import (
 	"github.com/ringwall/ringwall/outbound"
 	"github.com/ringwall/ringwall/password"
 	"github.com/ringwall/ringwall/password/breach"
+	"github.com/ringwall/ringwall/ratelimit"
 )
 
 // build joins the parts: the one place where they meet.
@@ -61,10 +62,6 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 		return err
 	}
 	refusals := audit.NewRefusals(rw.store, audit.RefusalsOptions{Now: o.Now, Log: o.Log})
-	addresses, err := limits.NewAddresses(limits.Options{Windows: o.LimitAddress, TellProxy: !o.Development && o.TrustedProxyHeader == "", Now: o.Now, Log: o.Log})
-	if err != nil {
-		return err
-	}
 	if rw.blocks, err = limits.NewBlocks(ctx, rw.store, limits.BlocksOptions{Shared: rw.store.Shared(), Now: o.Now, Log: o.Log}); err != nil {
 		return err
 	}
@@ -73,13 +70,27 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 		return err
 	}
 	rw.buildAlerts()
+	addresses, err := limits.NewAddresses(limits.Options{
+		Windows: o.LimitAddress, TellProxy: !o.Development && o.TrustedProxyHeader == "", Alerts: rw.alerts, Now: o.Now, Log: o.Log,
+	})
+	if err != nil {
+		return err
+	}
+	requests, err := o.apiLimiter()
+	if err != nil {
+		return err
+	}
+	schemas, err := o.metadataSchemas()
+	if err != nil {
+		return err
+	}
 	rw.ceiling = rw.newCeiling()
 	rw.accounts = account.New(account.Config{
 		Store: rw.store, Keys: rw.keys, Hasher: rw.hasher, Policy: password.Policy{MinLength: o.PasswordMinLength}, Breaches: breaches, Engine: rw.sessions,
-		Refusals: refusals, Archive: rw.archive, Attempts: attempts, Mails: o.LimitMails, Alerts: rw.alerts, Signup: o.signupPolicy(), Addresses: addresses, Ceiling: rw.ceiling, Watch: rw.watch, Blocks: rw.blocks, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
+		Refusals: refusals, Archive: rw.archive, Attempts: attempts, Mails: o.LimitMails, Alerts: rw.alerts, Signup: o.signupPolicy(), Addresses: addresses, API: requests, Ceiling: rw.ceiling, Watch: rw.watch, Blocks: rw.blocks, Metadata: schemas, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
 		DeletionDelay: o.DeletionDelay, Lifecycle: rw.follower,
 	})
-	if err := rw.buildHandler(refusals); err != nil {
+	if err := rw.buildHandler(refusals, requests); err != nil {
 		return err
 	}
 	rw.start(mail.NewWorker(rw.store, sender, mail.WorkerOptions{Now: o.Now, Log: o.Log}), audit.NewSealer(rw.store, rw.keys, audit.SealerOptions{Now: o.Now, Log: o.Log}), refusals, rw.alerts, hooks)
@@ -179,10 +190,10 @@ func (rw *Ringwall) sender() (mail.Sender, error) {
 	return mail.NewSMTP(relay, rw.opt.MailFrom, mail.SMTPOptions{})
 }
 
-func (rw *Ringwall) buildHandler(refusals *audit.Refusals) (err error) {
+func (rw *Ringwall) buildHandler(refusals *audit.Refusals, requests *ratelimit.Limiter) (err error) {
 	o := rw.opt
 	rw.chain, err = chain.New(chain.Config{
-		Sessions: rw.sessions, Keys: rw.keys, Refusals: refusals, Watch: rw.watch, Blocks: rw.blocks, Origins: o.Origins, CORS: o.CORS, Prefix: o.Prefix,
+		Sessions: rw.sessions, Keys: rw.keys, Refusals: refusals, Watch: rw.watch, Blocks: rw.blocks, API: requests, Origins: o.Origins, CORS: o.CORS, Prefix: o.Prefix,
 		TrustedProxies: o.TrustedProxies, ProxyHeader: o.TrustedProxyHeader, AdminNetworks: o.AdminNetworks, Roles: o.Roles, Development: o.Development, Now: o.Now, Log: o.Log,
 	})
 	if err != nil {

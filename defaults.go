@@ -25,6 +25,7 @@ import (
 	"github.com/ringwall/ringwall/internal/sessions"
 	"github.com/ringwall/ringwall/internal/webhook"
 	"github.com/ringwall/ringwall/password"
+	"github.com/ringwall/ringwall/ratelimit"
 )
 
 // Lifetimes of sessions (D13) and the floor of attempts (D05, D25) where nothing else is set.
@@ -103,8 +104,12 @@ func (o Options) settle() (Options, error) {
 	if len(o.LimitAddress) == 0 && !o.NoLimitAddress {
 		o.LimitAddress = limits.Default()
 	}
+	o.LimitAPI = slices.Clone(o.LimitAPI)
+	if len(o.LimitAPI) == 0 && !o.NoLimitAPI {
+		o.LimitAPI = []ratelimit.Window{{Quota: 600, Per: time.Minute}}
+	}
 
-	faults := []error{o.checkOrigins(), o.checkCORS(), o.checkPrefix(), o.checkName(), o.checkSessions(), o.checkMail(), o.checkProxies(), o.checkLimits(), o.checkSignup(), o.checkDatabase(), o.checkAlerts(), o.Argon2id.Check(), o.checkBreachCheck(), o.checkRoles()}
+	faults := []error{o.checkOrigins(), o.checkCORS(), o.checkPrefix(), o.checkName(), o.checkSessions(), o.checkMail(), o.checkProxies(), o.checkLimits(), o.checkSignup(), o.checkDatabase(), o.checkAlerts(), o.Argon2id.Check(), o.checkBreachCheck(), o.checkRoles(), o.checkMetadata()}
 	if o.PasswordMinLength != 0 && (o.PasswordMinLength < 15 || o.PasswordMinLength > 128) {
 		faults = append(faults, errors.New("PasswordMinLength must be 15 to 128: shorter passwords are weak without a second factor"))
 	}
@@ -255,6 +260,13 @@ func (o Options) checkLimits() error {
 		return errors.New("NoLimitAddress is for development: anybody could try passwords without end from one address")
 	case o.NoLimitAddress && len(o.LimitAddress) > 0:
 		return errors.New("LimitAddress and NoLimitAddress exclude each other: leave one out")
+	case o.NoLimitAPI && !o.Development:
+		return errors.New("NoLimitAPI is for development: one person could keep the database busy without end")
+	case o.NoLimitAPI && len(o.LimitAPI) > 0:
+		return errors.New("LimitAPI and NoLimitAPI exclude each other: leave one out")
+	}
+	if _, err := o.apiLimiter(); err != nil {
+		return errors.New("LimitAPI has one to three windows, each of 1 or more in whole seconds up to 31 days, no two of the same time")
 	}
 	if _, err := limits.NewAddresses(limits.Options{Windows: o.LimitAddress}); err != nil {
 		return errors.New("LimitAddress has one to three windows, each of 1 or more in whole seconds up to 31 days, no two of the same time")
@@ -283,6 +295,14 @@ func (o Options) checkRoles() error {
 		}
 	}
 	return nil
+}
+
+// apiLimiter is what one person may ask of the API; nil: anything.
+func (o Options) apiLimiter() (*ratelimit.Limiter, error) {
+	if o.NoLimitAPI {
+		return nil, nil
+	}
+	return ratelimit.New("api", o.LimitAPI, ratelimit.Options{Now: o.Now, Log: o.Log})
 }
 
 // checkSignup brings the domains into their canonical form.

@@ -32,7 +32,7 @@ func layers() []layer {
 		{folders: []string{"internal/chain"}},
 		{folders: []string{"internal/account", "internal/social"}},
 		{folders: []string{"internal/sessions", "internal/tokens", "session", "token", "client", "authz", "csrf", "idempotency"}},
-		{folders: []string{"internal/audit", "internal/mail", "internal/outbox", "internal/lifecycle", "internal/limits", "internal/settings", "internal/ceiling", "internal/challenge", "internal/alerts", "internal/watch", "internal/webhook", "ratelimit", "password", "input", "headers", "sanitize", "outbound", "run"}},
+		{folders: []string{"internal/audit", "internal/mail", "internal/outbox", "internal/lifecycle", "internal/limits", "internal/settings", "internal/metadata", "internal/ceiling", "internal/challenge", "internal/alerts", "internal/watch", "internal/webhook", "ratelimit", "password", "input", "headers", "sanitize", "outbound", "run"}},
 		{folders: []string{"internal/identity", "internal/secret", "internal/problem", "sqlsafe"}},
 	}
 }

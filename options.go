@@ -107,6 +107,11 @@ type Options struct {
 	// 1 hour to 90 days. Default: 14 days, so that somebody who is on a journey still reads that mail.
 	DeletionDelay time.Duration
 
+	// MetadataSchema says what may be kept about people beside their account: a JSON object with the members "public" (the person
+	// reads it), "private" (the person does not) and "own" (the person writes it too), each a JSON Schema for an object of at
+	// most 8 KiB, or the path of a file that holds such a text. A schema refers to itself alone. Default: nothing may be kept.
+	MetadataSchema string
+
 	// LimitGlobal is how many attempts a minute may reach the hashing of passwords, on all nodes together: the ceiling. When
 	// strangers want half of it, they must solve a challenge; a third is kept for known devices. Default: ten times the
 	// median of the last seven days, and at least half of what can be hashed. Negative: no ceiling, in development only.
@@ -139,6 +144,14 @@ type Options struct {
 
 	// NoLimitAddress lets every address try without end. Only in development.
 	NoLimitAddress bool
+
+	// LimitAPI is how many requests one person may make to the JSON API, in all sessions together, on each node. Answers tell how
+	// many are left in RateLimit fields. GET session and what proves somebody do not count: the one is asked for each request to
+	// an application, the others have counters of their own, which tell nothing. Default: 600 a minute.
+	LimitAPI []ratelimit.Window
+
+	// NoLimitAPI lets everybody who is signed in ask without end. Only in development.
+	NoLimitAPI bool
 
 	// AlertMail is who gets a mail when an alert opens and when it closes. Default: nobody.
 	AlertMail string

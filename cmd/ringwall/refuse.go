@@ -241,12 +241,8 @@ func (c *checker) webhook(name, what string, target, signing secret.Text) {
 
 // rules also hold for dev.
 func (c *checker) rules() {
-	for _, limit := range c.LimitAddress {
-		if limit.Per%time.Second != 0 || limit.Per > limitMost || limit.Count > limitCountMost || len(c.LimitAddress) > ratelimit.MaxWindows {
-			c.fault("LIMIT_ADDRESS", "is no list of one to three limits, each up to 1000000 in whole seconds up to 744h. Write 20/1m,100/1h, or unset it.")
-			break
-		}
-	}
+	c.windows("LIMIT_ADDRESS", c.LimitAddress, "20/1m,100/1h")
+	c.windows("LIMIT_API", c.LimitAPI, "600/1m")
 	if c.LimitAccount.Count == 0 {
 		c.fault("LIMIT_ACCOUNT", "is off: passwords could be guessed without end. Write 5/5m, or unset it.")
 	} else if text := c.LimitAccount; text != (settings.Limit{Count: accountLimitCount, Per: accountLimitPer}) {
@@ -283,10 +279,22 @@ func (c *checker) rules() {
 	}
 }
 
+func (c *checker) windows(name string, limits settings.Limits, example string) {
+	for _, limit := range limits {
+		if limit.Per%time.Second != 0 || limit.Per > limitMost || limit.Count > limitCountMost || len(limits) > ratelimit.MaxWindows {
+			c.fault(name, "is no list of one to three limits, each up to 1000000 in whole seconds up to 744h. Write "+example+", or unset it.")
+			return
+		}
+	}
+}
+
 // floods holds what only dev may switch off.
 func (c *checker) floods() {
 	if len(c.LimitAddress) == 0 {
 		c.fault("LIMIT_ADDRESS", "is off: one address could try passwords without end. Write 20/1m,100/1h, or unset it.")
+	}
+	if len(c.LimitAPI) == 0 {
+		c.fault("LIMIT_API", "is off: one person could keep the database busy without end. Write 600/1m, or unset it.")
 	}
 	if perMinute(c.Values, "LIMIT_MAILS", c.LimitMails) < 0 {
 		c.fault("LIMIT_MAILS", "is off: strangers could make your mail server send without end. Write it as 120/1m, or unset it.")

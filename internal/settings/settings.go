@@ -79,6 +79,7 @@ type Values struct {
 	PasswordMinLength  int
 	DeletionDelay      time.Duration
 	BreachCheck        string
+	MetadataSchema     string
 	SessionIdle        time.Duration
 	SessionAbsolute    time.Duration
 	SessionRemembered  time.Duration
@@ -88,6 +89,7 @@ type Values struct {
 	LimitGlobal        Limit
 	LimitMails         Limit
 	LimitAddress       Limits
+	LimitAPI           Limits
 	LogLevel           slog.Level
 	ServiceName        string
 	AlertMail          string

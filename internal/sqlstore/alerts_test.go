@@ -109,7 +109,7 @@ func TestDeadWebhooks(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db testdb.DB) {
 		store, ctx := open(t, db), t.Context()
 		message := newWebhook(t, store)
-		if err := store.ReviveWebhook(ctx, system, message.ID); !errors.Is(err, account.ErrMissing) {
+		if err := store.ReviveWebhook(ctx, system, message.ID, ""); !errors.Is(err, account.ErrMissing) {
 			t.Errorf("ReviveWebhook of one that waits = %v, want ErrMissing", err)
 		}
 		if err := store.WebhookFailed(ctx, message.ID, 0, "status 500"); err != nil {
@@ -123,7 +123,7 @@ func TestDeadWebhooks(t *testing.T) {
 			t.Errorf("DeadWebhooks = %+v, %v", dead, err)
 		}
 		revived := fifty(t, func(int) (bool, error) {
-			err := store.ReviveWebhook(ctx, system, message.ID)
+			err := store.ReviveWebhook(ctx, system, message.ID, "")
 			if errors.Is(err, account.ErrMissing) {
 				return false, nil
 			}

@@ -137,8 +137,12 @@ func (s *Store) DeadWebhooks(ctx context.Context) ([]webhook.Dead, error) {
 	return many(ctx, s.q, scanDead, deadWebhooks)
 }
 
-// ReviveWebhook sends a message again that was given up, with the same id. [account.ErrMissing] if there is none.
-func (s *Store) ReviveWebhook(ctx context.Context, by identity.Actor, id identity.ID) error {
+// ReviveWebhook sends a message again that was given up, with the same id; see [account.AlertReader].
+func (s *Store) ReviveWebhook(ctx context.Context, by identity.Actor, id identity.ID, reason string) error {
+	private := map[string]string{"webhook": id.String()}
+	if reason != "" {
+		private["reason"] = reason
+	}
 	return s.Change(ctx, by, func(ctx context.Context, tx account.Tx) (audit.Event, error) {
 		c := tx.(*change)
 		n, err := c.turn.exec(ctx, reviveWebhook.With(key(id), c.now().UnixMicro()))
@@ -146,6 +150,6 @@ func (s *Store) ReviveWebhook(ctx context.Context, by identity.Actor, id identit
 			err = account.ErrMissing
 		}
 		c.turn.webhook = true
-		return audit.Event{Name: audit.AuthzAdmin, Reason: "webhook sent again", Private: map[string]string{"webhook": id.String()}}, err
+		return audit.Event{Name: audit.AuthzAdmin, Reason: "webhook sent again", Private: private}, err
 	})
 }

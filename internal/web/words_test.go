@@ -74,7 +74,6 @@ var impersonal = map[audit.Name]string{
 	audit.AlertClosed:      "operators'",
 
 	audit.MaliciousCSPViolation: "nobody is asked who reports it",
-	audit.PrivilegeChanged:      "a role's, not somebody's",
 }
 
 // composed are the keys that the program puts together.

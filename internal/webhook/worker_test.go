@@ -343,14 +343,14 @@ func TestDeadMessagesAreKept(t *testing.T) {
 	if dead, err := h.store.DeadWebhooks(t.Context()); err != nil || dead[0].Reason != "status 410" || dead[0].Attempts != 1 || h.waits(t) {
 		t.Errorf("DeadWebhooks = %+v, %v", dead, err)
 	}
-	if err := h.store.ReviveWebhook(t.Context(), identity.NewSystem("test"), m.ID); err != nil {
+	if err := h.store.ReviveWebhook(t.Context(), identity.NewSystem("test"), m.ID, ""); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "it is sent again", func() bool { return len(r.letters()) == 2 && !h.waits(t) })
 	if id, _ := verify(t, r.letters()[1], h.now()); id != "msg_"+m.ID.String() {
 		t.Errorf("sent again as %s, want the same id", id)
 	}
-	if err := h.store.ReviveWebhook(t.Context(), identity.NewSystem("test"), m.ID); err == nil {
+	if err := h.store.ReviveWebhook(t.Context(), identity.NewSystem("test"), m.ID, ""); err == nil {
 		t.Error("what is sent was revived")
 	}
 }
