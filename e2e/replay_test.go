@@ -102,7 +102,11 @@ func TestAReplayedWriteIsOneEffect(t *testing.T) {
 			t.Errorf("an answer that was stored lacks %s", name)
 		}
 	}
-	want(t, "another payload", ada.Post("/payments", object{"cents": 101}), 422, "idempotency-key-reused")
+	reused := ada.Post("/payments", object{"cents": 101})
+	want(t, "another payload", reused, 422, "idempotency-key-reused")
+	if !strings.Contains(string(reused.Body), `"instance":"urn:uuid:`) {
+		t.Errorf("the refusal has no request id: %s", reused.Body)
+	}
 	if got := bob.Post("/payments", pay); string(got.Body) != "payment 2 of 100 cents by bob@example.org" {
 		t.Errorf("bob with the key of ada = %d %s", got.Status, got.Body)
 	}

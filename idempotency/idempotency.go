@@ -113,7 +113,7 @@ type Options struct {
 	// Who tells whose keys a request uses, such as a user's id; empty is answered 401. Default: the user of [session.From].
 	Who func(*http.Request) string
 
-	// Refuse answers what does not reach the handler. Default: [input.Refuse].
+	// Refuse answers what does not reach the handler. Default: as ringwall's Protect answers, and elsewhere [input.Refuse].
 	Refuse func(http.ResponseWriter, *http.Request, error)
 
 	Now func() time.Time // Default: time.Now
@@ -154,7 +154,7 @@ func New(db *sqlsafe.DB, o Options) (*Keys, error) {
 		o.Who = signedIn
 	}
 	if o.Refuse == nil {
-		o.Refuse = input.Refuse
+		o.Refuse = refuse
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -163,6 +163,14 @@ func New(db *sqlsafe.DB, o Options) (*Keys, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Keys{db: db, options: o}, nil
+}
+
+func refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if proof := session.ProofOf(r.Context()); proof.Refuse != nil {
+		proof.Refuse(w, r, err)
+		return
+	}
+	input.Refuse(w, r, err)
 }
 
 func signedIn(r *http.Request) string {
