@@ -16,6 +16,7 @@ import (
 const (
 	maxMarkdownDepth = 16  // of quotes, lists and items, each in the other
 	maxMarks         = 500 // of emphasis, links and code, in one paragraph
+	maxTicks         = 16  // in a row that begins code
 	maxDefinitions   = 100 // lines of a paragraph that defines the targets of links
 )
 
@@ -47,7 +48,7 @@ func newMarkdown() goldmark.Markdown {
 				util.Prioritized(parser.NewParagraphParser(), 1000),
 			),
 			parser.WithInlineParsers(
-				util.Prioritized(few{parser.NewCodeSpanParser()}, 100),
+				util.Prioritized(few{ticks{parser.NewCodeSpanParser()}}, 100),
 				util.Prioritized(few{parser.NewLinkParser()}, 200),
 				util.Prioritized(few{parser.NewAutoLinkParser()}, 300),
 				util.Prioritized(few{parser.NewEmphasisParser()}, 500),
@@ -106,6 +107,21 @@ var marksKey = parser.NewContextKey()
 type marks struct {
 	in    ast.Node
 	count int
+}
+
+// ticks is a parser of code that reads short rows of ticks alone. For a row without a partner it looks through the rest of
+// the paragraph, so there must be few lengths.
+type ticks struct{ parser.InlineParser }
+
+// Parse reads code.
+func (c ticks) Parse(parent ast.Node, block text.Reader, pc parser.Context) ast.Node {
+	line, segment := block.PeekLine()
+	row := len(line) - len(bytes.TrimLeft(line, "`"))
+	if row <= maxTicks {
+		return c.InlineParser.Parse(parent, block, pc)
+	}
+	block.Advance(row)
+	return ast.NewTextSegment(segment.WithStop(segment.Start + row))
 }
 
 // brief looks for definitions of links at the head of a paragraph, unless that is long.
