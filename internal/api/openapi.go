@@ -273,8 +273,10 @@ func propertySchema(f reflect.StructField, schemas object, in use) object {
 	if format := f.Tag.Get("format"); format != "" {
 		property["format"] = format
 	}
-	if values, ok := f.Tag.Lookup("enum"); ok {
-		property["enum"] = strings.Split(values, ",")
+	for _, tag := range []string{"enum", "choices"} {
+		if values, ok := f.Tag.Lookup(tag); ok {
+			property["enum"] = strings.Split(values, ",")
+		}
 	}
 	if most, err := strconv.Atoi(f.Tag.Get("maxLength")); err == nil {
 		property["maxLength"] = most
