@@ -267,6 +267,9 @@ func propertySchema(f reflect.StructField, schemas object, in use) object {
 	} else {
 		property = schemaOf(f.Type, schemas, in)
 	}
+	if f.Type == reflect.TypeFor[json.RawMessage]() && strings.HasSuffix(f.Tag.Get("json"), ",omitempty") {
+		property["type"] = []string{"object", "null"} // a merge patch
+	}
 	if doc := f.Tag.Get("doc"); doc != "" {
 		property["description"] = doc
 	}
