@@ -247,6 +247,11 @@ func TestRequestSchemasAgreeWithTheServer(t *testing.T) {
 		"/auth/v1/admin/users/{id}/unlock":       {"reason": "x"},
 		"/auth/v1/admin/users/{id}/demand-reset": {"reason": "x"},
 		"/auth/v1/admin/users/{id}/roles/{role}": {"reason": "x"},
+		"/auth/v1/admin/users/{id}/metadata":     {"reason": "x"},
+		"/auth/v1/admin/limits/clear":            {"who": "nobody@example.org", "reason": "x"},
+		"/auth/v1/admin/webhooks/{id}/replay":    {"reason": "x"},
+		"POST /auth/v1/admin/blocks":             {"network": "203.0.113.0/24", "until": s.Clock.Now().Add(300 * 24 * time.Hour).Format(time.RFC3339), "reason": "x"},
+		"DELETE /auth/v1/admin/blocks":           {"network": "203.0.113.0/24", "reason": "x"},
 	}
 	admin := administrator(t, s, "schema-admin@example.org")
 	named := strings.NewReplacer("{id}", someone(t, s, "managed@example.org"), "{role}", "support")

@@ -52,7 +52,8 @@ func describeMe(u account.Me) reply[meReply] {
 	return reply[meReply]{body: &out}
 }
 
-// given is a text that may be left out, which says something else than an empty one.
+// given is a text that may be left out, which says something else than an empty one. Its choices are for the description:
+// package input judges those of strings alone, and whoever takes a given judges it.
 type given struct{ text *string }
 
 // UnmarshalText notes that the text was sent.
@@ -64,7 +65,7 @@ func (g *given) UnmarshalText(text []byte) error {
 
 type profileInput struct {
 	DisplayName given `json:"display_name,omitempty" maxLength:"100" doc:"How pages and mails greet the person; empty: by no name."`
-	Language    given `json:"language,omitempty" enum:",en,de" doc:"Of pages and mails; empty: as the browser says."`
+	Language    given `json:"language,omitempty" choices:",en,de" doc:"Of pages and mails; empty: as the browser says."`
 
 	Metadata ownChange `json:"metadata,omitempty" doc:"A change of what the application keeps here."`
 }

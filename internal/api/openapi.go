@@ -267,14 +267,19 @@ func propertySchema(f reflect.StructField, schemas object, in use) object {
 	} else {
 		property = schemaOf(f.Type, schemas, in)
 	}
+	if f.Type == reflect.TypeFor[json.RawMessage]() && strings.HasSuffix(f.Tag.Get("json"), ",omitempty") {
+		property["type"] = []string{"object", "null"} // a merge patch
+	}
 	if doc := f.Tag.Get("doc"); doc != "" {
 		property["description"] = doc
 	}
 	if format := f.Tag.Get("format"); format != "" {
 		property["format"] = format
 	}
-	if values, ok := f.Tag.Lookup("enum"); ok {
-		property["enum"] = strings.Split(values, ",")
+	for _, tag := range []string{"enum", "choices"} {
+		if values, ok := f.Tag.Lookup(tag); ok {
+			property["enum"] = strings.Split(values, ",")
+		}
 	}
 	if most, err := strconv.Atoi(f.Tag.Get("maxLength")); err == nil {
 		property["maxLength"] = most
