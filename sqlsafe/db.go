@@ -6,9 +6,12 @@ import (
 )
 
 // DB is a database that runs nothing but statements of this package.
-type DB struct{ db *sql.DB }
+type DB struct {
+	db       *sql.DB
+	postgres bool // has row-level security
+}
 
-// Wrap puts a DB around an open database, which the caller still closes.
+// Wrap puts a DB around an open database, which the caller still closes. For PostgreSQL see [WrapPostgres].
 func Wrap(db *sql.DB) *DB { return &DB{db: db} }
 
 // Unsafe is the database itself, for what cannot be constant: migrations, drivers' own features.

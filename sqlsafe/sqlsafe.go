@@ -22,12 +22,20 @@
 //
 // [Wrap] puts a [DB] around a *sql.DB of any driver that numbers its placeholders $1, $2 and so on.
 //
+// # A second layer on PostgreSQL
+//
+// An owner that a statement names can be forgotten in the next one. [WrapPostgres] and [DB.BeginAs] tell the database
+// itself whose rows a transaction may touch, and its policies (row-level security) hold every statement to that:
+//
+//	tx, err := db.BeginAs(ctx, session.Subject())
+//
 // # What it does not catch
 //
 // A constant can still be wrong: a statement that forgets its WHERE clause is as constant as any other, and an
 // Owned one that never mentions $1 is refused when it runs, not when it compiles. SQL that a database function
 // assembles by itself (EXECUTE in PL/pgSQL) is out of sight. Reflection, package unsafe and a generic function over
 // ~string that takes New itself as a value get around the type; whoever writes that does not do so by mistake.
+// Row-level security does not bind superusers, and by default not the owner of a table: [DB.CheckRowSecurity] tells.
 // [DB.Unsafe] hands out the *sql.DB for migrations and the like: search for it to review every use.
 package sqlsafe
 
