@@ -79,7 +79,7 @@ func immutableMakers() []string {
 	return []string{
 		"errors.New", "fmt.Errorf", "regexp.MustCompile", "strings.NewReplacer", "big.NewInt",
 		"netip.MustParsePrefix", "netip.MustParseAddr", "template.Must", "sync.OnceValue", "sync.OnceValues",
-		"language.MustParse", "language.NewMatcher", "reflect.TypeFor", "base32.NewEncoding", "base32.StdEncoding.WithPadding",
+		"language.MustParse", "language.NewMatcher", "reflect.TypeFor", "parser.NewContextKey", "base32.NewEncoding", "base32.StdEncoding.WithPadding",
 		"base64.RawURLEncoding.Strict", "[]byte", "string",
 	}
 }

@@ -1,0 +1,118 @@
+package sanitize
+
+import (
+	"bytes"
+	"sync"
+
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/renderer"
+	"github.com/yuin/goldmark/renderer/html"
+	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
+)
+
+const (
+	maxMarkdownDepth = 16  // of quotes, lists and items, each in the other
+	maxMarks         = 500 // of emphasis, links and code, in one paragraph
+)
+
+// convert turns markdown into HTML. What it gives is not trusted: [HTML] sees it next.
+func convert(in string) string {
+	var out bytes.Buffer
+	if err := markdown().Convert([]byte(in), &out); err != nil {
+		return "" // cannot happen: a Buffer takes everything
+	}
+	return out.String()
+}
+
+var markdown = sync.OnceValue(newMarkdown)
+
+// newMarkdown is CommonMark without HTML. Parsers that keep a state for each open quote, or for each mark that waits for
+// its partner, are bounded: their time would grow with the square of the input.
+func newMarkdown() goldmark.Markdown {
+	return goldmark.New(
+		goldmark.WithParser(parser.NewParser(
+			parser.WithBlockParsers(
+				util.Prioritized(parser.NewSetextHeadingParser(), 100),
+				util.Prioritized(parser.NewThematicBreakParser(), 200),
+				util.Prioritized(shallow{parser.NewListParser()}, 300),
+				util.Prioritized(shallow{parser.NewListItemParser()}, 400),
+				util.Prioritized(parser.NewCodeBlockParser(), 500),
+				util.Prioritized(parser.NewATXHeadingParser(), 600),
+				util.Prioritized(parser.NewFencedCodeBlockParser(), 700),
+				util.Prioritized(shallow{parser.NewBlockquoteParser()}, 800),
+				util.Prioritized(parser.NewParagraphParser(), 1000),
+			),
+			parser.WithInlineParsers(
+				util.Prioritized(few{parser.NewCodeSpanParser()}, 100),
+				util.Prioritized(few{parser.NewLinkParser()}, 200),
+				util.Prioritized(few{parser.NewAutoLinkParser()}, 300),
+				util.Prioritized(few{parser.NewEmphasisParser()}, 500),
+			),
+			parser.WithParagraphTransformers(util.Prioritized(parser.LinkReferenceParagraphTransformer, 100)),
+		)),
+		goldmark.WithRenderer(renderer.NewRenderer(renderer.WithNodeRenderers(
+			util.Prioritized(words{}, 100),
+			util.Prioritized(html.NewRenderer(), 1000),
+		))),
+	)
+}
+
+// shallow is a parser of blocks that hold blocks, up to a depth. What lies deeper is text.
+type shallow struct{ parser.BlockParser }
+
+// Open begins a block.
+func (s shallow) Open(parent ast.Node, reader text.Reader, pc parser.Context) (ast.Node, parser.State) {
+	depth := 0
+	for node := parent; node != nil; node = node.Parent() {
+		depth++
+	}
+	if depth > maxMarkdownDepth {
+		return nil, parser.NoChildren
+	}
+	return s.BlockParser.Open(parent, reader, pc)
+}
+
+// few is a parser of marks in running text that reads a number of them in a paragraph. More are text.
+type few struct{ parser.InlineParser }
+
+// Parse reads a mark.
+func (f few) Parse(parent ast.Node, block text.Reader, pc parser.Context) ast.Node {
+	seen, ok := pc.Get(marksKey).(*marks)
+	if !ok || seen.in != parent {
+		seen = &marks{in: parent}
+		pc.Set(marksKey, seen)
+	}
+	if seen.count++; seen.count > maxMarks {
+		return nil
+	}
+	return f.InlineParser.Parse(parent, block, pc)
+}
+
+// CloseBlock tells a parser that keeps marks for later that the paragraph ends.
+func (f few) CloseBlock(parent ast.Node, block text.Reader, pc parser.Context) {
+	if closer, ok := f.InlineParser.(parser.CloseBlocker); ok {
+		closer.CloseBlock(parent, block, pc)
+	}
+}
+
+// marksKey is where a parse keeps its marks.
+var marksKey = parser.NewContextKey()
+
+// marks counts those of one paragraph.
+type marks struct {
+	in    ast.Node
+	count int
+}
+
+// words renders a picture as the words that describe it.
+type words struct{}
+
+// RegisterFuncs is called by goldmark.
+func (words) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
+	r.Register(ast.KindImage, func(util.BufWriter, []byte, ast.Node, bool) (ast.WalkStatus, error) {
+		return ast.WalkContinue, nil
+	})
+}
