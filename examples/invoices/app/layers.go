@@ -23,6 +23,7 @@ const (
 	PermissionAtQuery ID = "permission-at-query"
 	OwnerCheck        ID = "owner-check"
 	OwnerInQuery      ID = "owner-in-query"
+	RowSecurity       ID = "row-security" // PostgreSQL alone
 	SQLSafe           ID = "sqlsafe"
 	NamedColumns      ID = "named-columns"
 	UniqueTransfer    ID = "unique-transfer"
@@ -59,6 +60,7 @@ func Layers() []Layer {
 		{PermissionAtQuery, 5, "the statement about everybody's rows runs only for somebody with the permission", []string{"function-level", "path-confusion"}, "admin.go", "unsafe_store.go"},
 		{OwnerCheck, 5, "a row that was read is held against the session before it is shown", []string{"idor"}, "invoices_store.go", "unsafe_store.go"},
 		{OwnerInQuery, 6, "the owner stands in the statement: what is not yours is not found", []string{"idor"}, "invoices_store.go", "unsafe_store.go"},
+		{RowSecurity, 6, "PostgreSQL itself holds a transaction to the rows of its person", []string{"idor"}, "schema.go, people.go", "unsafe_store.go"},
 		{SQLSafe, 6, "statements are constants and values are bound", []string{"sql-injection"}, "search.go", "unsafe_search.go"},
 		{NamedColumns, 6, "the statement names the columns that a person may change", []string{"mass-assignment"}, "profile.go", "unsafe_profile.go"},
 		{UniqueTransfer, 6, "the database takes the key of a transfer once", []string{"replayed-write"}, "transfers_store.go", "unsafe_transfers.go"},
