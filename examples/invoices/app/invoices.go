@@ -101,16 +101,16 @@ type markForm struct {
 
 // markInvoice answers POST /invoices/{id}: paid, or open again.
 func (a *App) markInvoice(w http.ResponseWriter, r *http.Request, s *session.Session) error {
+	v, err := a.invoice(r.Context(), s, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
 	in, err := input.DecodeForm[markForm](r)
 	if err != nil {
 		return err
 	}
 	if in.Status != "paid" && in.Status != "open" {
 		return failure{status: http.StatusUnprocessableEntity, field: "status", detail: "An invoice is paid or open."}
-	}
-	v, err := a.invoice(r.Context(), s, r.PathValue("id"))
-	if err != nil {
-		return err
 	}
 	err = a.as(r.Context(), s.Subject(), func(tx *sqlsafe.Tx) error {
 		_, err := tx.Exec(r.Context(), markOwnInvoice.For(s.Subject(), v.ID, in.Status == "paid"))

@@ -69,7 +69,7 @@ var invoiceList = sqlsafe.List(`
 // searchInvoices looks among somebody's invoices. The request chooses among orders that stand here, and never writes one.
 func (a *App) searchInvoices(ctx context.Context, who session.Subject, q searchQuery) (list []Invoice, err error) {
 	owner, like := who.ID(), "%"+strings.ToLower(string(q.Text))+"%"
-	query := invoiceList.And(`owner_id = ?`, owner[:]).And(`LOWER(customer) LIKE ? OR LOWER(number) LIKE ?`, like, like).Limit(100)
+	query := invoiceList.And(`owner_id = ?`, owner[:]).And(`LOWER(REPLACE(customer, '''', '’')) LIKE ? OR LOWER(number) LIKE ?`, like, like).Limit(100)
 	switch q.Sort {
 	case "amount":
 		query = query.OrderBy(`amount_cents DESC, id`)
