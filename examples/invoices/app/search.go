@@ -29,8 +29,22 @@ func (t *term) UnmarshalText(text []byte) error {
 }
 
 type searchQuery struct {
-	Text term   `form:"q"`
-	Sort string `form:"sort" maxLength:"200"`
+	Text term    `form:"q"`
+	Sort sorting `form:"sort"`
+}
+
+// sorting is one of the orders that a search has.
+type sorting string
+
+// UnmarshalText takes their names alone.
+func (s *sorting) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "", "due", "amount", "customer":
+		*s = sorting(text)
+		return nil
+	default:
+		return &input.Fault{Code: "order", Detail: "Sort by due, amount or customer."}
+	}
 }
 
 // found is what the search shows.
@@ -55,7 +69,7 @@ func (a *App) search(w http.ResponseWriter, r *http.Request, s *session.Session)
 	if list, err = a.checked(s, list, err); err != nil {
 		return err
 	}
-	v.Values = map[string]string{"q": string(q.Text), "sort": q.Sort}
+	v.Values = map[string]string{"q": string(q.Text), "sort": string(q.Sort)}
 	v.Body = found{newListing(list), true, string(q.Text)}
 	a.show(w, r, v)
 	return nil

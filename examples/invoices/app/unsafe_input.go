@@ -9,7 +9,7 @@ import (
 // unsafeSearchQuery takes what comes.
 func unsafeSearchQuery(r *http.Request) (searchQuery, error) {
 	q := r.URL.Query()
-	return searchQuery{Text: term(q.Get("q")), Sort: q.Get("sort")}, nil
+	return searchQuery{Text: term(q.Get("q")), Sort: sorting(q.Get("sort"))}, nil
 }
 
 // unsafeProfileForm reads the fields that it knows and does not mind others.

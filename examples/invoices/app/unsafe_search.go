@@ -28,7 +28,7 @@ func (a *App) unsafeSearch(ctx context.Context, who session.Subject, q searchQue
 	case "amount":
 		order = "amount_cents DESC"
 	default:
-		order = q.Sort
+		order = string(q.Sort)
 	}
 	return scanInvoices(tx.QueryContext(ctx, `SELECT id, number, customer, amount_cents, due, paid, owner_id FROM invoices
 		WHERE owner_id = `+owner+` AND (LOWER(customer) LIKE LOWER('%`+string(q.Text)+`%') OR LOWER(number) LIKE LOWER('%`+string(q.Text)+`%'))
