@@ -34,15 +34,15 @@ var (
 	ON CONFLICT (id) DO NOTHING`)
 
 	readClaim = sqlsafe.New(`
-	SELECT request, claim, done, answer, lease_micros, expires_micros
+	SELECT request, done, answer, lease_micros, expires_micros
 	FROM idempotency_keys
 	WHERE id = $1`)
 
-	// $6 the claim that is taken over, $7 now
+	// $6 now
 	takeClaim = sqlsafe.New(`
 	UPDATE idempotency_keys
 	SET request = $2, claim = $3, done = FALSE, answer = NULL, lease_micros = $4, expires_micros = $5
-	WHERE id = $1 AND claim = $6 AND (expires_micros <= $7 OR NOT done AND lease_micros <= $7)`)
+	WHERE id = $1 AND (expires_micros <= $6 OR NOT done AND lease_micros <= $6)`)
 
 	markDone = sqlsafe.New(`
 	UPDATE idempotency_keys
@@ -117,7 +117,7 @@ func (k *Keys) claim(ctx context.Context, c *claim) (*stored, error) {
 		return nil, inFlight() // given free a moment ago: the next try gets it
 	}
 	if row.isFree(now) && (row.isOver(now) || row.isOf(*c)) {
-		won, err := k.changes(ctx, takeClaim.With(c.id, c.request, c.token, lease.UnixMicro(), c.expires.UnixMicro(), row.claim, now.UnixMicro()))
+		won, err := k.changes(ctx, takeClaim.With(c.id, c.request, c.token, lease.UnixMicro(), c.expires.UnixMicro(), now.UnixMicro()))
 		if err != nil {
 			return nil, k.unavailable(ctx, "take over an idempotency key", err)
 		}
@@ -159,7 +159,7 @@ func (k *Keys) unavailable(ctx context.Context, what string, err error) error {
 
 // row is what lies in the table.
 type row struct {
-	request, claim string
+	request        string
 	done           bool
 	answer         []byte
 	lease, expires int64 // microseconds
@@ -178,7 +178,7 @@ func (k *Keys) find(ctx context.Context, id string) (r row, found bool, err erro
 	}
 	defer func() { _ = rows.Close() }() // Err tells what went wrong
 	if rows.Next() {
-		found, err = true, rows.Scan(&r.request, &r.claim, &r.done, &r.answer, &r.lease, &r.expires)
+		found, err = true, rows.Scan(&r.request, &r.done, &r.answer, &r.lease, &r.expires)
 	}
 	if err == nil {
 		err = rows.Err()

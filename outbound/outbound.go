@@ -17,10 +17,19 @@
 // in the environment are ignored, because they would make the connection in your place. A request takes 10 seconds at
 // most, its answer's body is cut off at 64 KiB with [ErrTooLarge], and is never decompressed.
 //
+// # Tighter, and wider
+//
+// If you know whom you mean to talk to, say so: with [Options.Hosts] every other host is refused with [ErrUnlisted]
+// before its name is even resolved. With [Options.Redirects] some redirects are followed, each of them judged like a
+// request of its own, and never from https to http. One that leads to another origin takes along Accept,
+// Accept-Language and User-Agent and nothing else that you have sent; if it would take a body along, it is not
+// followed, and the 3xx is the answer.
+//
 // # What it does not do
 //
-// It does not ask which hosts you meant to talk to: give it a list of your own if you can. It does not stop a public
-// address that your network routes to the inside, and it does not keep a secret out of the request that you send.
+// Without a list it does not ask which hosts you meant to talk to. It does not stop a public address that your network
+// routes to the inside, and it does not keep a secret out of the request that you send. Do not show the error to whoever
+// chose the address: it tells what lies where. If you give the client a Jar, its cookies follow the Jar's rules.
 package outbound
 
 import (
@@ -32,6 +41,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"syscall"
 	"time"
@@ -46,6 +56,8 @@ const (
 var (
 	// ErrDenied says that the request would leave for an address that is not public.
 	ErrDenied = errors.New("the address is not a public one")
+	// ErrUnlisted says that the request would go to a host that is not among [Options.Hosts].
+	ErrUnlisted = errors.New("the host is not a listed one")
 	// ErrPlain says that the request would travel in the clear.
 	ErrPlain = errors.New("the address does not begin with https")
 	// ErrTooLarge says that the answer's body was cut off.
@@ -59,10 +71,18 @@ type Options struct {
 	// networks and of metadata services stay denied. Write IPv4 networks as IPv4.
 	InsecureNetworks []netip.Prefix
 
+	// Hosts are all that may be talked to, as they stand in an address: in lower case, international names in their
+	// ASCII form, with the port unless it is that of the scheme. "example.org" is neither "www.example.org" nor
+	// "example.org:8443". Default, nil: any. A list without entries: none.
+	Hosts []string
+
+	// Redirects is how many redirects of one request are followed; one more is the answer. Default: none.
+	Redirects int
+
 	// InsecureHTTP lets requests travel in the clear: for tests and one's own machine.
 	InsecureHTTP bool
 
-	// Timeout is for a whole request, its answer's body included. Default: 10 seconds.
+	// Timeout is for a whole request, its redirects and its answer's body included. Default: 10 seconds.
 	Timeout time.Duration
 
 	// BodyBytes is how much of an answer's body can be read. Default: 64 KiB.
@@ -83,7 +103,7 @@ func Client(o Options) *http.Client {
 	if o.BodyBytes <= 0 {
 		o.BodyBytes = defaultBodyBytes
 	}
-	g := &guard{networks: slices.Clone(o.InsecureNetworks), plain: o.InsecureHTTP, bodyBytes: o.BodyBytes}
+	g := &guard{networks: slices.Clone(o.InsecureNetworks), hosts: slices.Clone(o.Hosts), plain: o.InsecureHTTP, bodyBytes: o.BodyBytes}
 	dialer := &net.Dialer{Timeout: o.Timeout, Resolver: o.Resolver, Control: g.control}
 	g.transport = &http.Transport{
 		DialContext:            dialer.DialContext,
@@ -97,7 +117,7 @@ func Client(o Options) *http.Client {
 	return &http.Client{
 		Transport:     g,
 		Timeout:       o.Timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		CheckRedirect: follow(o.Redirects),
 	}
 }
 
@@ -105,17 +125,18 @@ func Client(o Options) *http.Client {
 type guard struct {
 	transport *http.Transport
 	networks  []netip.Prefix
+	hosts     []string // nil: any
 	plain     bool
 	bodyBytes int64
 }
 
 // RoundTrip sends one request.
 func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Scheme != "https" && !(g.plain && r.URL.Scheme == "http") {
+	if err := g.judge(r.URL); err != nil {
 		if r.Body != nil {
 			_ = r.Body.Close() // the contract of a RoundTripper
 		}
-		return nil, ErrPlain
+		return nil, err
 	}
 	answer, err := g.transport.RoundTrip(r)
 	if err != nil {
@@ -123,6 +144,17 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	answer.Body = &bounded{body: answer.Body, left: g.bodyBytes}
 	return answer, nil
+}
+
+// judge looks at an address as it is written.
+func (g *guard) judge(to *url.URL) error {
+	if to.Scheme != "https" && !(g.plain && to.Scheme == "http") {
+		return ErrPlain
+	}
+	if g.hosts != nil && !slices.Contains(g.hosts, hostOf(to)) {
+		return ErrUnlisted
+	}
+	return nil
 }
 
 // control judges an address that names have been resolved to, before anything is sent to it.

@@ -23,8 +23,20 @@ var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 // counted is a server on loopback that counts the connections it gets, whatever becomes of them.
 func counted(t *testing.T, secure bool, handler http.HandlerFunc) (server *httptest.Server, connections *atomic.Int64) {
 	t.Helper()
+	return countedOn(t, "127.0.0.1:0", secure, handler)
+}
+
+// countedOn is counted at an address.
+func countedOn(t *testing.T, address string, secure bool, handler http.HandlerFunc) (server *httptest.Server, connections *atomic.Int64) {
+	t.Helper()
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
 	connections = &atomic.Int64{}
 	server = httptest.NewUnstartedServer(handler)
+	_ = server.Listener.Close()
+	server.Listener = listener
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			connections.Add(1)
@@ -117,7 +129,7 @@ func TestRebindingGainsNothing(t *testing.T) {
 	asked := &atomic.Int64{}
 	resolver := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		ours, theirs := net.Pipe()
-		go answerDNS(theirs, asked)
+		go answerDNS(theirs, asked, [4]byte{127, 0, 0, 1})
 		return ours, nil
 	}}
 	client := outbound.Client(outbound.Options{InsecureHTTP: true, Resolver: resolver, Timeout: 3 * time.Second})
@@ -129,8 +141,8 @@ func TestRebindingGainsNothing(t *testing.T) {
 	}
 }
 
-// answerDNS answers every question for an IPv4 address with 127.0.0.1, and any other with nothing.
-func answerDNS(conn net.Conn, asked *atomic.Int64) {
+// answerDNS answers every question for an IPv4 address with that one, and any other with nothing.
+func answerDNS(conn net.Conn, asked *atomic.Int64, address [4]byte) {
 	defer func() { _ = conn.Close() }()
 	for {
 		head := make([]byte, 2) // a net.Pipe is no packet connection, so the resolver speaks as over TCP
@@ -151,7 +163,7 @@ func answerDNS(conn net.Conn, asked *atomic.Int64) {
 		copy(answer[2:12], []byte{0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0})
 		if binary.BigEndian.Uint16(question[end-4:]) == 1 {
 			answer[7] = 1
-			answer = append(answer, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 127, 0, 0, 1)
+			answer = append(append(answer, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4), address[:]...)
 		}
 		if _, err := conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(answer))), answer...)); err != nil {
 			return
