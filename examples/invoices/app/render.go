@@ -66,6 +66,7 @@ type view struct {
 	Alert  string
 	Values map[string]string // what was typed
 	Faults map[string]string // what is wrong with it
+	Wrong  []wrong           // the same, in the order of the form
 
 	Person     *session.Session // nil: nobody is signed in
 	CSRF       string
@@ -119,15 +120,27 @@ func (a *App) again(w http.ResponseWriter, r *http.Request, v view, err error) e
 	maps.Copy(typed, v.Values)
 	v.Values = typed
 	for _, f := range told.Fields {
-		if v.Faults[f.Name] = f.Detail; f.Name == "" {
+		if f.Name == "" {
 			v.Alert = f.Detail
+			continue
 		}
+		v.Faults[f.Name] = f.Detail
+		v.Wrong = append(v.Wrong, wrong{f.Name, labels[f.Name], f.Detail})
 	}
 	if len(told.Fields) == 0 {
 		v.Alert = told.Detail
 	}
 	a.show(w, r, v)
 	return nil
+}
+
+// wrong is a line of the summary above a form: the field, what it is called, and how to mend it.
+type wrong struct{ Name, Label, Text string }
+
+// labels are what the fields are called.
+var labels = map[string]string{
+	"number": "Number", "customer": "Customer", "amount": "Amount", "due": "Due", "text": "Your comment", "q": "Customer or number", "sort": "Order",
+	"to": "To whom", "by": "In order of", "url": "Address", "display_name": "Name", "about": "A few words", "picture": "A new one", "status": "Status",
 }
 
 // here is a place above the page, which may be the one that is shown.

@@ -11,9 +11,8 @@ import (
 // unsafeHookClient goes where it is told: with anyAddress into private networks, with anyHost to hosts that nobody listed.
 func (a *App) unsafeHookClient(anyAddress, anyHost bool) *http.Client {
 	o := a.config.Outbound
-	o.Hosts = a.hookHosts()
-	if anyHost {
-		o.Hosts = nil
+	if !anyHost {
+		o.Hosts = append([]string{}, a.config.WebhookHosts...)
 	}
 	if anyAddress {
 		o.InsecureHTTP = true

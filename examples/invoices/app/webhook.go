@@ -70,7 +70,7 @@ func (a *App) call(r *http.Request, address string) (hookAnswer, error) {
 	case errors.Is(err, outbound.ErrPlain):
 		no.detail = "The address must begin with https://."
 		return hookAnswer{}, no
-	case errors.Is(err, outbound.ErrDenied):
+	case errors.Is(err, outbound.ErrDenied), errors.Is(err, outbound.ErrUnlisted):
 		no.detail = "A webhook may not go there. Choose a host from the list."
 		return hookAnswer{}, no
 	case err != nil:
@@ -86,17 +86,9 @@ func (a *App) call(r *http.Request, address string) (hookAnswer, error) {
 	return hookAnswer{answer.Status, strings.ToValidUTF8(string(text), "�")}, nil
 }
 
-// hookClient calls listed hosts at public addresses, and nobody else.
+// hookClient calls listed hosts at public addresses, and nobody else. A list without entries is not none: it lists nobody.
 func (a *App) hookClient() *http.Client {
 	o := a.config.Outbound
-	o.Hosts = a.hookHosts()
+	o.Hosts = append([]string{}, a.config.WebhookHosts...)
 	return outbound.Client(o)
-}
-
-// hookHosts are the listed hosts. An empty list would mean any host to package outbound; here it means none.
-func (a *App) hookHosts() []string {
-	if len(a.config.WebhookHosts) == 0 {
-		return []string{"none.invalid"} // which is nobody's (RFC 6761, 6.4)
-	}
-	return a.config.WebhookHosts
 }
