@@ -13,6 +13,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -20,6 +21,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/ringwall/ringwall"
@@ -37,15 +39,16 @@ func main() {
 	flag.StringVar(&f.database, "database", "", "postgres://… of an empty database of yours; empty: SQLite in the data folder")
 	flag.StringVar(&f.hosts, "webhook-hosts", "example.com", "hosts to which a webhook may go, with commas")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, f); err != nil {
+	if err := run(ctx, f, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "invoices:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, f flags) (err error) {
+// run serves until ctx ends, and tells on out where and for whom.
+func run(ctx context.Context, f flags, out io.Writer) (err error) {
 	if f.data == "" {
 		if f.data, err = os.MkdirTemp("", "invoices-"); err != nil {
 			return err
@@ -109,7 +112,7 @@ func run(ctx context.Context, f flags) (err error) {
 			return err
 		}
 	}
-	greet(origin, password)
+	greet(out, origin, password)
 	return serve(ctx, listener, rw.Protect(invoices.Mux()))
 }
 
@@ -135,15 +138,13 @@ func (f flags) masterKey() (path string, err error) {
 	return path, err
 }
 
-func greet(origin, password string) {
-	fmt.Printf("\nInvoices are at %s/\n\n", origin)
-	if password == "" {
-		fmt.Printf("Sign in as before. If you forgot how, ask for a reset; the mail is at %s/auth/dev/mail\n", origin)
-	} else {
-		fmt.Printf("Sign in as %s (the last one is an accountant), with the password\n\n  %s\n\n", strings.Join(app.DemoPeople(), ", "), password)
-		fmt.Printf("or make an account of your own; mails are at %s/auth/dev/mail\n", origin)
+func greet(out io.Writer, origin, password string) {
+	how := "Sign in as before. If you forgot how, ask for a reset; mails are at " + origin + "/auth/dev/mail"
+	if password != "" {
+		how = "Sign in as " + strings.Join(app.DemoPeople(), ", ") + " (the last one is an accountant), with the password\n\n  " + password +
+			"\n\nor make an account of your own; mails are at " + origin + "/auth/dev/mail"
 	}
-	fmt.Print("\nStop with Ctrl-C.\n\n")
+	_, _ = fmt.Fprintf(out, "\nInvoices are at %s/\n\n%s\n\nStop with Ctrl-C.\n\n", origin, how)
 }
 
 func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
