@@ -29,8 +29,8 @@ func (t *term) UnmarshalText(text []byte) error {
 }
 
 type searchQuery struct {
-	Text term    `form:"q"`
-	Sort sorting `form:"sort"`
+	Text term    `query:"q"`
+	Sort sorting `query:"sort"`
 }
 
 // sorting is one of the orders that a search has.
