@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"net/url"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"github.com/ringwall/ringwall/input"
 	"github.com/ringwall/ringwall/internal/account"
 	"github.com/ringwall/ringwall/internal/limits"
+	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sessions"
 	"github.com/ringwall/ringwall/internal/webhook"
@@ -66,6 +68,10 @@ func (o Options) settle() (Options, error) {
 	o.InsecureWebhookNetworks = slices.Clone(o.InsecureWebhookNetworks)
 	o.SignupDomains = slices.Clone(o.SignupDomains)
 	o.AdminNetworks = slices.Clone(o.AdminNetworks)
+	o.Roles = maps.Clone(o.Roles)
+	for role, permissions := range o.Roles {
+		o.Roles[role] = slices.Clone(permissions)
+	}
 	if len(o.AdminNetworks) == 0 {
 		o.AdminNetworks = privateNetworks()
 	}
@@ -96,7 +102,7 @@ func (o Options) settle() (Options, error) {
 		o.LimitAddress = limits.Default()
 	}
 
-	faults := []error{o.checkOrigins(), o.checkPrefix(), o.checkName(), o.checkSessions(), o.checkMail(), o.checkProxies(), o.checkLimits(), o.checkSignup(), o.checkDatabase(), o.checkAlerts(), o.Argon2id.Check(), o.checkBreachCheck()}
+	faults := []error{o.checkOrigins(), o.checkPrefix(), o.checkName(), o.checkSessions(), o.checkMail(), o.checkProxies(), o.checkLimits(), o.checkSignup(), o.checkDatabase(), o.checkAlerts(), o.Argon2id.Check(), o.checkBreachCheck(), o.checkRoles()}
 	if o.PasswordMinLength != 0 && (o.PasswordMinLength < 15 || o.PasswordMinLength > 128) {
 		faults = append(faults, errors.New("PasswordMinLength must be 15 to 128: shorter passwords are weak without a second factor"))
 	}
@@ -242,6 +248,29 @@ func (o Options) checkLimits() error {
 	}
 	if _, err := limits.NewAddresses(limits.Options{Windows: o.LimitAddress}); err != nil {
 		return errors.New("LimitAddress has one to three windows, each of 1 or more in whole seconds up to 31 days, no two of the same time")
+	}
+	return nil
+}
+
+// mostGranted bounds the roles, and the permissions of each.
+const mostGranted = 100
+
+func (o Options) checkRoles() error {
+	if len(o.Roles) > mostGranted {
+		return fmt.Errorf("Roles has %d roles, at most %d", len(o.Roles), mostGranted)
+	}
+	for _, role := range slices.Sorted(maps.Keys(o.Roles)) {
+		if err := account.CheckRole(role); err != nil {
+			return fmt.Errorf("Roles has the role %q: %s", role, problem.From(err).Detail)
+		}
+		if len(o.Roles[role]) > mostGranted {
+			return fmt.Errorf("Roles gives the role %q %d permissions, at most %d", role, len(o.Roles[role]), mostGranted)
+		}
+		for _, permission := range o.Roles[role] {
+			if err := account.CheckPermission(permission); err != nil {
+				return fmt.Errorf("Roles gives the role %q the permission %q: %s", role, permission, problem.From(err).Detail)
+			}
+		}
 	}
 	return nil
 }

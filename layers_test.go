@@ -37,9 +37,10 @@ func layers() []layer {
 	}
 }
 
-// leaves are the public packages that a stranger can import alone, and leafFloor all that they may know of internal.
+// leaves are the public packages that a stranger can import alone, and leafFloor all that they may know of internal. Session
+// is among them because authz checks a rule again with what Protect has put into the request's context.
 func leaves() []string {
-	return []string{"authz", "input", "sanitize", "idempotency", "csrf", "headers", "ratelimit", "password", "sqlsafe", "outbound", "run"}
+	return []string{"authz", "session", "input", "sanitize", "idempotency", "csrf", "headers", "ratelimit", "password", "sqlsafe", "outbound", "run"}
 }
 
 func leafFloor() []string {

@@ -110,6 +110,12 @@ type Options struct {
 	// Challenger makes the challenges. Default: proof of work in the format of ALTCHA.
 	Challenger Challenger
 
+	// Roles are the permissions that a role has, such as "auditor": {"ledger.read", "ledger.export"}, besides those that
+	// `ringwall role allow` has put into the database. Roles are given with `ringwall user grant`; authz.Permission and
+	// session.HasPermission ask for permissions. The routes of administrators ask for the role admin, which no permission
+	// replaces. At most 100 roles with 100 permissions each. Default: none.
+	Roles map[string][]string
+
 	// TrustedProxies are the networks from which TrustedProxyHeader is believed.
 	TrustedProxies []netip.Prefix
 

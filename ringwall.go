@@ -25,9 +25,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 
+	"github.com/ringwall/ringwall/authz"
 	"github.com/ringwall/ringwall/internal/account"
 	"github.com/ringwall/ringwall/internal/alerts"
 	"github.com/ringwall/ringwall/internal/audit"
@@ -61,6 +63,9 @@ type Ringwall struct {
 	table    *chain.Table
 	routes   []chain.Route
 
+	mounting sync.Mutex
+	mounted  []func() []authz.Route // of the applications that Protect guards
+
 	stop    context.CancelFunc
 	workers sync.WaitGroup
 	serving sync.Once
@@ -71,9 +76,10 @@ type Ringwall struct {
 	last    func() // ends the sealer, after everything that writes events
 }
 
-// RouteInfo is one route of Ringwall, for listings.
+// RouteInfo is one route, for listings. Method is empty where a route takes every method.
 type RouteInfo struct {
 	Method, Path, Rule, Summary string
+	Application                 bool // it is the application's, not Ringwall's own
 }
 
 // New checks the options, opens the database, and starts the workers; [Ringwall.Close] ends them. A SQLite file is
@@ -111,23 +117,61 @@ func (rw *Ringwall) Handler() http.Handler {
 
 // Protect serves the routes of Ringwall and guards an application beside them: every other request needs a session, but for those that match a public pattern of
 // net/http ("GET /{$}", "/static/"). In the handler, [session.From] says who is signed in. Requests that change
-// something carry the token of GET session in X-CSRF-Token, or in the form field csrf_token. It panics if a pattern is not one, as
-// net/http does. The headers of the application's answers are completed where it has set none.
+// something carry the token of GET session in X-CSRF-Token, or in the form field csrf_token.
+//
+// An [authz.Mux] is guarded by its rules instead: each is checked before anything of the application runs, and once more by the
+// mux. Give it as it is, not wrapped; a wrapped one checks its rules itself, and its public routes need a session.
+//
+// It panics if a pattern is not one, as net/http does, and if there are patterns beside a Mux. The headers of the application's answers are completed where it has set none.
 func (rw *Ringwall) Protect(application http.Handler, public ...string) http.Handler {
+	guarded := rw.chain.Protect(rw.table, application, public)
+	rw.mounting.Lock()
+	rw.mounted = append(rw.mounted, routesOf(application, public))
+	rw.mounting.Unlock()
 	rw.recordServing()
-	return rw.chain.Protect(rw.table, application, public)
+	return guarded
+}
+
+// routesOf lists the routes of an application, as far as Protect knows them.
+func routesOf(application http.Handler, public []string) func() []authz.Route {
+	if mux, ok := application.(*authz.Mux); ok {
+		return mux.Routes
+	}
+	var list []authz.Route
+	for _, pattern := range public {
+		list = append(list, authz.Route{Pattern: pattern, Rule: authz.Public()})
+	}
+	list = append(list, authz.Route{Pattern: "/", Rule: authz.SignedIn()})
+	return func() []authz.Route { return list }
 }
 
 // Ready reports whether the database answers.
 func (rw *Ringwall) Ready(ctx context.Context) error { return rw.store.Ping(ctx) }
 
-// Routes lists the routes of Ringwall with their rules.
+// Routes lists the routes of Ringwall with their rules and, behind them, those of the application that [Ringwall.Protect]
+// guards: of an [authz.Mux] each route, of another handler the public patterns and the rest as one.
 func (rw *Ringwall) Routes() []RouteInfo {
 	list := make([]RouteInfo, 0, len(rw.routes))
 	for _, r := range rw.routes {
 		list = append(list, RouteInfo{Method: r.Method, Path: rw.opt.Prefix + r.Path, Rule: r.Rule.String(), Summary: r.Summary})
 	}
+	rw.mounting.Lock()
+	defer rw.mounting.Unlock()
+	for _, routes := range rw.mounted {
+		for _, r := range routes() {
+			method, path := splitPattern(r.Pattern)
+			list = append(list, RouteInfo{Method: method, Path: path, Rule: r.Rule.String(), Application: true})
+		}
+	}
 	return list
+}
+
+// splitPattern reads a pattern of net/http: its method, if it names one, and the rest.
+func splitPattern(pattern string) (method, path string) {
+	if at := strings.IndexAny(pattern, " \t"); at >= 0 {
+		return pattern[:at], strings.TrimLeft(pattern[at:], " \t")
+	}
+	return "", pattern
 }
 
 // NicedThreads is how many threads of lower priority hash passwords. A program whose main work is Ringwall raises

@@ -282,7 +282,7 @@ func TestRequestSchemasAgreeWithTheServer(t *testing.T) {
 				sender = admin
 				sender.SignIn("schema-admin@example.org", ringwalltest.Password) // the proof must be fresh
 			}
-			if d.at(o.pointer("x-rule")) == authz.Fresh().String() {
+			if d.at(o.pointer("x-rule")) == authz.Fresh(5*time.Minute).String() {
 				c.Post("/auth/v1/session/reauthenticate", object{"password": ringwalltest.Password})
 			}
 			got := sender.Do(o.method, named.Replace(o.path), changed)

@@ -11,6 +11,7 @@ package session
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/ringwall/ringwall/internal/identity"
@@ -33,26 +34,48 @@ type Session struct {
 	ExpiresAt   time.Time // the absolute end
 	FreshUntil  time.Time // the last proof of identity counts as recent until then
 
-	actor identity.Actor
+	proof Proof
 }
 
 // Subject is the person, for owner-scoped statements.
-func (s *Session) Subject() Subject { return s.actor.Subject() }
+func (s *Session) Subject() Subject { return s.proof.Actor.Subject() }
 
 // HasRole reports whether the person holds the role.
-func (s *Session) HasRole(role string) bool { return s.actor.HasRole(role) }
+func (s *Session) HasRole(role string) bool { return s.proof.Actor.HasRole(role) }
+
+// HasPermission reports whether the person holds a role that maps to the permission. Ask for permissions, not for
+// roles: which role may do what is then decided in one place, and may change while the program runs.
+func (s *Session) HasPermission(name string) bool { return s.proof.Actor.HasPermission(name) }
+
+// Proof is what the chain found out about a request, for rules that are checked again at the point of access.
+type Proof struct {
+	Actor  identity.Actor                                  // who asks, and from where; anonymous without a session
+	At     time.Time                                       // when it was found out
+	Refuse func(http.ResponseWriter, *http.Request, error) // answers as the chain does; nil outside of it
+}
 
 type key struct{}
 
 // From is the session of a request that passed Protect. It is nil and false on a public route without a session.
 func From(ctx context.Context) (*Session, bool) {
 	s, ok := ctx.Value(key{}).(*Session)
-	return s, ok
+	if !ok || s.proof.Actor.Kind() != identity.Person {
+		return nil, false
+	}
+	return s, true
 }
 
-// With puts a session into a context, together with the actor that the engine proved. Request input cannot make
-// an [identity.Actor], so nothing outside of Ringwall can call With to any effect.
-func With(ctx context.Context, s *Session, actor identity.Actor) context.Context {
-	s.actor = actor
-	return context.WithValue(ctx, key{}, s)
+// ProofOf is the proof of a request that passed Protect, and zero of any other: its actor may do nothing.
+func ProofOf(ctx context.Context) Proof {
+	if s, ok := ctx.Value(key{}).(*Session); ok {
+		return s.proof
+	}
+	return Proof{}
+}
+
+// With puts a session into a context, together with what the engine proved; that of an anonymous request is empty.
+// Request input cannot make an [identity.Actor], so nothing outside of Ringwall can call With to any effect.
+func With(ctx context.Context, s Session, proof Proof) context.Context {
+	s.proof = proof
+	return context.WithValue(ctx, key{}, &s)
 }

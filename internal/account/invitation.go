@@ -103,7 +103,7 @@ func (s *Service) Invite(ctx context.Context, by identity.Actor, in Invite) (mad
 		return made, "", problem.New(problem.Forbidden, "signup-closed", "Sign-up is closed, also to those who are invited. Make an account instead, or set SIGNUP to invite.")
 	}
 	if in.Role != "" {
-		if err := checkRole(in.Role); err != nil {
+		if err := CheckRole(in.Role); err != nil {
 			return made, "", err
 		}
 		private["role"] = in.Role

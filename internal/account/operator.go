@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -67,7 +66,7 @@ func (s *Service) CreateUser(ctx context.Context, by identity.Actor, in NewUser)
 		return user, "", err
 	}
 	for _, role := range in.Roles {
-		if err := checkRole(role); err != nil {
+		if err := CheckRole(role); err != nil {
 			return user, "", err
 		}
 	}
@@ -256,7 +255,7 @@ func (s *Service) changeRole(ctx context.Context, by identity.Actor, change role
 	if err != nil {
 		return err
 	}
-	if err := checkRole(role); err != nil {
+	if err := CheckRole(role); err != nil {
 		return err
 	}
 	return s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
@@ -269,15 +268,6 @@ func (s *Service) changeRole(ctx context.Context, by identity.Actor, change role
 		}
 		return audit.Event{Name: audit.AuthzChange, User: user.ID, Reason: change.done, Private: private}, err
 	})
-}
-
-var roleName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
-
-func checkRole(role string) error {
-	if !roleName.MatchString(role) {
-		return problem.New(problem.Invalid, "invalid", "A role is 1 to 32 lower-case letters, digits, hyphens and underscores, and begins with a letter.")
-	}
-	return nil
 }
 
 // EndSession ends anybody's session. Problems: not-found.

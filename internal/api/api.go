@@ -42,7 +42,7 @@ type reply[Out any] struct {
 
 // Routes is the table.
 func (a *API) Routes() []chain.Route {
-	public, in, fresh := authz.Public(), authz.SignedIn(), authz.Fresh()
+	public, in, fresh := authz.Public(), authz.SignedIn(), authz.Fresh(5*time.Minute)
 	return append([]chain.Route{
 		route(a, "POST", "/v1/signup", public, 202, a.signUp, "Sign up. The answer is the same for a taken address; the mail tells its owner.", "signup-closed", "password-weak", "challenge-required", "too-many-requests", "busy"),
 		route(a, "POST", "/v1/signup/invitation", public, 204, a.acceptInvitation, "Sign up by a mailed invitation. The address is confirmed by it; nobody is signed in.", "signup-closed", "link-invalid", "password-weak", "busy"),

@@ -28,7 +28,7 @@ func fixed() time.Time { return time.UnixMicro(1_700_000_000_123_456) }
 func TestBuilderTellsWhoDidWhatFromWhere(t *testing.T) {
 	m, _ := newMemory(t, fixed)
 	session := identity.NewRandomID()
-	by := identity.NewPerson(identity.SubjectOf(alice), session, time.Time{}, nil, request())
+	by := identity.NewPerson(identity.SubjectOf(alice), session, time.Time{}, identity.Granted{}, request())
 	row, err := m.build.Row(t.Context(), m, by, audit.Event{
 		Name: audit.AuthzChange, User: bob, Reason: "granted", Private: map[string]string{"role": "admin"},
 	})
@@ -147,7 +147,7 @@ func TestPersonalFieldsOpenInTheirRowOnly(t *testing.T) {
 
 func TestErasingAPersonLeavesTheChainWhole(t *testing.T) {
 	m, keys := newMemory(t, time.Now)
-	by := identity.NewPerson(identity.SubjectOf(alice), identity.NewRandomID(), time.Time{}, nil, request())
+	by := identity.NewPerson(identity.SubjectOf(alice), identity.NewRandomID(), time.Time{}, identity.Granted{}, request())
 	about, err := m.build.Row(t.Context(), m, by, audit.Event{Name: audit.AuthzChange, User: bob, Private: map[string]string{"old": "bob's"}})
 	if err != nil {
 		t.Fatal(err)
@@ -198,7 +198,7 @@ func (r *racing) InsertPersonKey(ctx context.Context, user identity.ID, wrapped 
 
 func TestPersonKeysOfTwoTransactions(t *testing.T) {
 	m, keys := newMemory(t, fixed)
-	by := identity.NewPerson(identity.SubjectOf(alice), identity.ID{}, time.Time{}, nil, request())
+	by := identity.NewPerson(identity.SubjectOf(alice), identity.ID{}, time.Time{}, identity.Granted{}, request())
 	row, err := m.build.Row(t.Context(), &racing{m, keys.NewPersonKey(alice)}, by, audit.Event{Name: audit.SessionLogout})
 	if err != nil {
 		t.Fatal(err)

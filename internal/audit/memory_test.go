@@ -250,7 +250,7 @@ func request() identity.Request {
 
 func event(t testing.TB, m *memory) audit.Row {
 	t.Helper()
-	by := identity.NewPerson(identity.SubjectOf(alice), identity.NewRandomID(), time.Time{}, nil, request())
+	by := identity.NewPerson(identity.SubjectOf(alice), identity.NewRandomID(), time.Time{}, identity.Granted{}, request())
 	row, err := m.build.Row(t.Context(), m, by, audit.Event{Name: audit.SessionLogout, User: alice, Reason: "asked", Private: map[string]string{"device": "canary phone"}})
 	if err != nil {
 		t.Fatal(err)

@@ -31,7 +31,7 @@ import (
 	"github.com/ringwall/ringwall/internal/watch"
 )
 
-// Config is what a Chain needs; every field but Watch, the proxies, the networks and Log is required.
+// Config is what a Chain needs; every field but Watch, the proxies, the networks, Roles and Log is required.
 type Config struct {
 	Sessions       *sessions.Manager
 	Keys           *secret.Keyring
@@ -42,7 +42,8 @@ type Config struct {
 	Prefix         string
 	TrustedProxies []netip.Prefix
 	ProxyHeader    string
-	AdminNetworks  []netip.Prefix // from which administrators may act; none: from nowhere
+	AdminNetworks  []netip.Prefix      // from which administrators may act; none: from nowhere
+	Roles          map[string][]string // permissions by role, besides those in the database; may be nil
 	Development    bool
 	Now            func() time.Time
 	Log            *slog.Logger
@@ -57,6 +58,7 @@ type Chain struct {
 	origins   *input.Origins
 	guard     *csrf.Guard
 	errorPage func(http.ResponseWriter, *http.Request, error)
+	again     func(http.ResponseWriter, *http.Request, error) // refuseAgain, made once
 }
 
 // New makes a Chain. ErrorPage shows an error to a person; it is set with [Chain.ShowErrors], because pages need the chain first.
@@ -77,7 +79,9 @@ func New(c Config) (*Chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Chain{Config: c, Cookies: cookies, Admin: authz.Admin(c.AdminNetworks...), policy: policy, origins: origins, guard: guard}, nil
+	made := &Chain{Config: c, Cookies: cookies, Admin: authz.Admin(c.AdminNetworks...), policy: policy, origins: origins, guard: guard}
+	made.again = made.refuseAgain
+	return made, nil
 }
 
 // ShowErrors sets how people are shown errors. Call it before serving.
@@ -134,11 +138,7 @@ func (c *Chain) admit(w http.ResponseWriter, r *http.Request, p *proof, rule aut
 
 var (
 	errTwoProofs = problem.New(problem.Malformed, "malformed", "Send either the session cookie or an Authorization header, each once.")
-	errSignIn    = problem.New(problem.Unauthenticated, "unauthenticated", "Sign in first.")
-	errFresh     = problem.New(problem.Forbidden, "fresh-required", "Prove again who you are: this needs a proof of the last five minutes.")
-	errElsewhere = problem.New(problem.Forbidden, "forbidden", "This is open to the networks in ADMIN_NETWORKS alone. Behind a proxy, set TRUSTED_PROXIES too.")
 	errBlocked   = problem.New(problem.Forbidden, "blocked", "Requests from your network are not accepted at the moment.")
-	errDenied    = problem.New(problem.Forbidden, "forbidden", "You may not do this.")
 )
 
 // identify finds the session of a request. A cookie session comes in the cookie only and a bearer session in the
@@ -258,26 +258,27 @@ func (c *Chain) checkRule(r *http.Request, p *proof, rule authz.Rule) error {
 	if rule.NeedsOrigin() {
 		from.Address = c.origin(r)
 	}
-	switch rule.Check(p.actor(from), c.Now()) {
+	p.judged, p.at = c.actor(p, from), c.Now()
+	if rule.NeedsRequest() {
+		r = c.withSession(r, p)
+	}
+	verdict := rule.Check(p.judged, p.at, r)
+	switch verdict {
 	case authz.Allowed:
-		return nil
 	case authz.NeedsSignIn:
 		if rule.IsAdmin() { // elsewhere it is no news that somebody is not signed in
 			c.refuse(r, c.describe(r, p), audit.AuthzFail, "no session")
 		}
-		return errSignIn
 	case authz.NeedsRefresh:
 		if rule.IsAdmin() {
 			c.refuse(r, c.describe(r, p), audit.AuthzFail, "not fresh")
 		}
-		return errFresh
 	case authz.Elsewhere:
 		c.refuse(r, c.describe(r, p), audit.AuthzFail, "network")
-		return errElsewhere
 	default:
 		c.refuse(r, c.describe(r, p), audit.AuthzFail, "rule")
-		return errDenied
 	}
+	return verdict.Err()
 }
 
 // origin is the address that a request is known to come from. If a proxy spoke whom we do not know or cannot read, that is

@@ -24,15 +24,19 @@ type proof struct {
 	pre      string // what tokens are bound to before sign-in
 	bound    bool   // it is known what tokens are bound to
 
+	judged identity.Actor // who asks, as the rule saw them
+	at     time.Time      // when
+
 	described *Request
 }
 
 // actor is who asks, as rules see it; origin is where from.
-func (p *proof) actor(origin identity.Request) identity.Actor {
+func (c *Chain) actor(p *proof, origin identity.Request) identity.Actor {
 	if !p.signedIn {
 		return identity.NewAnonymous(origin)
 	}
-	return identity.NewPerson(identity.SubjectOf(p.person.ID), p.session.ID, time.UnixMicro(p.session.FreshMicros), p.person.Roles, origin)
+	granted := identity.Granted{Roles: p.person.Roles, Permissions: p.person.Permissions, ByRole: c.Roles}
+	return identity.NewPerson(identity.SubjectOf(p.person.ID), p.session.ID, c.Sessions.Proved(p.session), granted, origin)
 }
 
 // binding is what the request's tokens belong to: its session or, before sign-in, a cookie that pages set.
@@ -55,7 +59,7 @@ func (c *Chain) describe(r *http.Request, p *proof) *Request {
 		Browser: r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" || r.Header.Get("Sec-Fetch-Mode") != "",
 		page:    p.page, asked: r.Header.Get("Accept-Language"), route: p.route,
 	}
-	req.Actor = p.actor(identity.Request{
+	req.Actor = c.actor(p, identity.Request{
 		ID:        req.ID,
 		Address:   input.ClientAddress(r, c.TrustedProxies, c.ProxyHeader),
 		UserAgent: clip(r.UserAgent(), 512),

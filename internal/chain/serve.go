@@ -2,6 +2,7 @@ package chain
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"mime"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"github.com/ringwall/ringwall/authz"
 	"github.com/ringwall/ringwall/csrf"
 	"github.com/ringwall/ringwall/input"
+	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/session"
@@ -163,14 +165,11 @@ func (c *Chain) missing() http.Handler {
 	})
 }
 
-// Protect guards an application: signed in everywhere but for the public patterns ("GET /{$}"), which the mux of
-// net/http reads. Paths of ours go to the table. The application finds the session with [session.From]; headers that
-// claim an identity mean nothing.
+// Protect guards an application: an [authz.Mux] by its rules, any other signed in everywhere but for the public patterns
+// ("GET /{$}"), which the mux of net/http reads. Paths of ours go to the table. The application finds the session with
+// [session.From]; headers that claim an identity mean nothing.
 func (c *Chain) Protect(ours *Table, app http.Handler, public []string) http.Handler {
-	open := http.NewServeMux()
-	for _, pattern := range public {
-		open.Handle(pattern, found{app})
-	}
+	routeOf := routesOf(app, public)
 	guarded := c.policy.App(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		req := From(r.Context())
 		defer c.recoverPanic(w, r, &proof{page: req.page, described: req}) // inside of App, whose writer knows whether the head is out
@@ -181,21 +180,38 @@ func (c *Chain) Protect(ours *Table, app http.Handler, public []string) http.Han
 			ours.ServeHTTP(w, r)
 			return
 		}
-		p := proof{route: "application", app: true, page: strings.Contains(r.Header.Get("Accept"), "text/html")}
+		route := routeOf(r)
+		p := proof{route: cmp.Or(route.Pattern, "application"), app: true, page: strings.Contains(r.Header.Get("Accept"), "text/html")}
 		if !c.enter(w, r, &p) {
 			return
 		}
-		rule := authz.SignedIn()
-		if isFound(open, r) {
-			rule = authz.Public()
-		}
 		defer c.recoverPanic(w, r, &p)
-		if !c.admit(w, r, &p, rule) {
+		if !c.admit(w, r, &p, route.Rule) {
 			return
 		}
 		release(w.Header())
-		guarded.ServeHTTP(w, withSession(r, c.describe(r, &p)))
+		guarded.ServeHTTP(w, c.withSession(r, &p))
 	}), c.refusePath)
+}
+
+// routesOf is how the rule of a request to an application is found.
+func routesOf(app http.Handler, public []string) func(*http.Request) authz.Route {
+	if mux, ok := app.(*authz.Mux); ok {
+		if len(public) > 0 {
+			panic("ringwall: Protect got an authz.Mux, and public patterns beside it: register these pages in the mux, with authz.Public()")
+		}
+		return mux.Route
+	}
+	open := http.NewServeMux()
+	for _, pattern := range public {
+		open.Handle(pattern, found{app})
+	}
+	return func(r *http.Request) authz.Route {
+		if isFound(open, r) {
+			return authz.Route{Rule: authz.Public()}
+		}
+		return authz.Route{Rule: authz.SignedIn()}
+	}
 }
 
 // release takes back what the chain set for an answer of its own: from here on the application chooses, and
@@ -208,16 +224,29 @@ func release(h http.Header) {
 	}
 }
 
-func withSession(r *http.Request, req *Request) *http.Request {
-	ctx := withRequest(r.Context(), req)
+// withSession puts what was proved where the application finds it.
+func (c *Chain) withSession(r *http.Request, p *proof) *http.Request {
+	req := c.describe(r, p)
+	s := session.Session{}
 	if req.SignedIn {
-		s := &session.Session{
+		s = session.Session{
 			ID: req.Session.ID, UserID: req.Person.ID, Email: req.Person.Email, DisplayName: req.Person.DisplayName, Roles: req.Person.Roles,
 			CreatedAt: identity.Time(req.Session.CreatedMicros), ExpiresAt: identity.Time(req.Session.ExpiresMicros), FreshUntil: identity.Time(req.Session.FreshMicros),
 		}
-		ctx = session.With(ctx, s, req.Actor)
 	}
+	ctx := session.With(withRequest(r.Context(), req), s, session.Proof{Actor: p.judged, At: p.at, Refuse: c.again})
 	return r.WithContext(ctx)
+}
+
+// refuseAgain answers where a rule was checked at the point of access and did not admit what the chain has let pass: the
+// application wraps its [authz.Mux], so that the chain does not know its rules.
+func (c *Chain) refuseAgain(w http.ResponseWriter, r *http.Request, err error) {
+	req := From(r.Context())
+	if e := problem.From(err); e.Code == "forbidden" {
+		c.refuse(r, req, audit.AuthzFail, "rule")
+	}
+	c.setHeaders(w, req.page)
+	c.fail(w, r, req, err)
 }
 
 // bufferForm reads a urlencoded form, so that its token can be looked at, and leaves the body as it was.

@@ -11,6 +11,8 @@ package identity
 import (
 	"log/slog"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -57,17 +59,24 @@ type Actor struct {
 	name    string
 	subject Subject
 	session ID
-	fresh   time.Time
-	roles   []string
+	proved  time.Time
+	granted Granted
 	request Request
+}
+
+// Granted is what a person has been given. The zero Granted is nothing.
+type Granted struct {
+	Roles       []string            // sorted
+	Permissions string              // that the database maps these roles to, with commas between them
+	ByRole      map[string][]string // permissions that the options map roles to; shared by everybody, never changed
 }
 
 // NewAnonymous is a request that proved nobody's identity.
 func NewAnonymous(request Request) Actor { return Actor{kind: Anonymous, request: request} }
 
-// NewPerson is a request with a live session. Fresh is the time until which the last proof of identity counts as recent.
-func NewPerson(subject Subject, session ID, fresh time.Time, roles []string, request Request) Actor {
-	return Actor{kind: Person, subject: subject, session: session, fresh: fresh, roles: roles, request: request}
+// NewPerson is a request with a live session. Proved is the time of the last proof of identity; zero if none counts.
+func NewPerson(subject Subject, session ID, proved time.Time, granted Granted, request Request) Actor {
+	return Actor{kind: Person, subject: subject, session: session, proved: proved, granted: granted, request: request}
 }
 
 // NewOperator is somebody with access to the server's data folder or database; name is that of the system's account.
@@ -88,13 +97,33 @@ func (a Actor) Subject() Subject { return a.subject }
 // Session is the session through which a person acts; zero otherwise.
 func (a Actor) Session() ID { return a.session }
 
-// FreshAt reports whether the person proved their identity recently, seen from now.
-func (a Actor) FreshAt(now time.Time) bool { return a.kind == Person && now.Before(a.fresh) }
+// ProvedWithin reports whether the person proved their identity less than as long before now.
+func (a Actor) ProvedWithin(within time.Duration, now time.Time) bool {
+	return a.kind == Person && !a.proved.IsZero() && now.Before(a.proved.Add(within))
+}
 
 // HasRole reports whether the person holds the role.
 func (a Actor) HasRole(role string) bool {
-	for _, held := range a.roles {
+	for _, held := range a.granted.Roles {
 		if held == role {
+			return true
+		}
+	}
+	return false
+}
+
+// HasPermission reports whether the person holds a role that maps to the permission.
+func (a Actor) HasPermission(name string) bool {
+	if name == "" {
+		return false
+	}
+	for listed := range strings.SplitSeq(a.granted.Permissions, ",") {
+		if listed == name {
+			return true
+		}
+	}
+	for _, role := range a.granted.Roles {
+		if slices.Contains(a.granted.ByRole[role], name) {
 			return true
 		}
 	}

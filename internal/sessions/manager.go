@@ -137,6 +137,14 @@ func (m *Manager) Find(ctx context.Context, token string) (Session, Person, erro
 	return m.load(ctx, hash, now)
 }
 
+// Proved is when the session's owner last proved who they are, as far as that counts; zero if it does not.
+func (m *Manager) Proved(s Session) time.Time {
+	if s.FreshMicros == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(s.FreshMicros).Add(-m.opt.Fresh)
+}
+
 func (m *Manager) load(ctx context.Context, hash Hash, now int64) (Session, Person, error) {
 	var before generation
 	if m.mirror != nil {

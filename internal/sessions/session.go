@@ -46,6 +46,7 @@ type Person struct {
 	DisplayName string
 	Language    string   // that the person has chosen; empty: none
 	Roles       []string // sorted
+	Permissions string   // that the database maps the roles to, with commas between them
 	Locked      bool     // a locked person has no live session
 }
 

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/ringwall/ringwall/authz"
 	"github.com/ringwall/ringwall/internal/chain"
@@ -9,7 +10,7 @@ import (
 
 // Routes are the pages. Paths are below the prefix, except those that begin with /.well-known/.
 func (w *Web) Routes() []chain.Route {
-	public, signedIn, fresh := authz.Public(), authz.SignedIn(), authz.Fresh()
+	public, signedIn, fresh := authz.Public(), authz.SignedIn(), authz.Fresh(5*time.Minute)
 	routes := []chain.Route{
 		w.route("GET", "/{$}", public, "To the account or to sign-in", (*visit).home),
 		w.route("GET", "/.well-known/change-password", public, "To the change of password", (*visit).wellKnownChangePassword),
