@@ -8,6 +8,7 @@
 //	ringwall audit tail|export|verify   read and check the audit log
 //	ringwall alert list, webhook …      see what goes on; send webhooks again that were given up
 //	ringwall password …                 measure what passwords may cost, prepare the breach check
+//	ringwall init DIR                   make a small hardened service to begin with
 //	ringwall vet                        look for doors around Ringwall's packages in the source of a program
 //	ringwall version
 //

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 
@@ -31,10 +29,6 @@ func (vetCommand) Help() string {
 
 // Run lets the go command load the packages and ask this program about each.
 func (c *vetCommand) Run(ctx context.Context, a *app) error {
-	tool, err := exec.LookPath("go")
-	if err != nil {
-		return errors.New("the go command is not in PATH. `ringwall vet` looks at Go source with it: install Go, or add it to PATH")
-	}
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
@@ -51,13 +45,7 @@ func (c *vetCommand) Run(ctx context.Context, a *app) error {
 			return misuse{fmt.Errorf("%q is no package; see ringwall vet --help", p)}
 		}
 	}
-	check := exec.CommandContext(ctx, tool, append(arguments, c.Packages...)...) // #nosec G204 -- the go command, on packages that its caller names
-	check.Stdout, check.Stderr, check.Env = a.out, a.err, a.environ
-	err = check.Run()
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.Exited() {
-		return errors.New("go vet found something, or could not build the packages: see above")
-	}
-	return err
+	return a.goIn(ctx, ".", append(arguments, c.Packages...)...)
 }
 
 // isVetTool reports whether the go command asks, in the words of its -vettool: flags, and the description of a package.
