@@ -74,7 +74,7 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 	rw.ceiling = rw.newCeiling()
 	rw.accounts = account.New(account.Config{
 		Store: rw.store, Keys: rw.keys, Hasher: rw.hasher, Policy: password.Policy{MinLength: o.PasswordMinLength}, Breaches: breaches, Engine: rw.sessions,
-		Refusals: refusals, Archive: rw.archive, Attempts: attempts, Signup: o.signupPolicy(), Addresses: addresses, Ceiling: rw.ceiling, Watch: rw.watch, Blocks: rw.blocks, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
+		Refusals: refusals, Archive: rw.archive, Attempts: attempts, Mails: o.LimitMails, Alerts: rw.alerts, Signup: o.signupPolicy(), Addresses: addresses, Ceiling: rw.ceiling, Watch: rw.watch, Blocks: rw.blocks, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
 		DeletionDelay: o.DeletionDelay,
 	})
 	if err := rw.buildHandler(refusals); err != nil {

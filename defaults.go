@@ -115,6 +115,12 @@ func (o Options) settle() (Options, error) {
 	if o.LimitGlobal < 0 && !o.Development {
 		faults = append(faults, errors.New("LimitGlobal is off: a flood from many addresses could guess and hash without end; leave it 0 for the default"))
 	}
+	if o.LimitMails == 0 {
+		o.LimitMails = 120
+	}
+	if o.LimitMails < 0 && !o.Development {
+		faults = append(faults, errors.New("LimitMails is off: strangers could make your mail server send without end; leave it 0 for the default"))
+	}
 	if o.ServiceName == "" && len(o.Origins) > 0 {
 		o.ServiceName = "Ringwall"
 		if u, err := url.Parse(o.Origins[0]); err == nil && !loopback(u.Hostname()) {

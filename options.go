@@ -122,6 +122,11 @@ type Options struct {
 	// TrustedProxyHeader is the one header that carries the client's address, such as "X-Forwarded-For". Default: none is believed.
 	TrustedProxyHeader string
 
+	// LimitMails is how many mails a minute strangers may cause, on all nodes together, by sign-ups, resets and new links;
+	// beyond it they are asked to wait, and an alert is raised. People on their own devices are not counted. Default: 120.
+	// Negative: no limit, in development only.
+	LimitMails int
+
 	// LimitAddress is how many sign-ins, codes, resets and the like an address may try; what was right does not count, and a
 	// device that a person has used before is never held up by it. IPv6 counts by /64, and by /48 with four times as many. An
 	// address may ask for a quarter as many sign-ups. Default: 20 a minute and 100 an hour.

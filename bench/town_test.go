@@ -59,7 +59,7 @@ func addressNumber(n int) netip.Addr {
 
 func (p place) options() ringwall.Options {
 	// Everybody signs in at once here, and the queue is what is measured: address limits and ceiling would turn them away.
-	o := ringwall.Options{Database: p.Database, Origins: []string{p.Origin}, Development: true, NoLimitAddress: true, LimitGlobal: -1, Argon2id: p.cost(), Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	o := ringwall.Options{Database: p.Database, Origins: []string{p.Origin}, Development: true, NoLimitAddress: true, LimitGlobal: -1, LimitMails: -1, Argon2id: p.cost(), Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))}
 	if p.MasterKey != "" {
 		o.MasterKey = secret.NewText(p.MasterKey)
 	}

@@ -49,7 +49,7 @@ func launch(t *testing.T, data, limit string) (*daemon, io.Reader) {
 	}
 	d := &daemon{t: t, errors: &logBuffer{}, ended: make(chan struct{})}
 	d.cmd = exec.Command("/bin/sh", "-c", limit+` exec "$0" "$@"`, path, "dev", "--addr", "127.0.0.1:0", "--data", data)
-	d.cmd.Env = append(os.Environ(), "RINGWALL_ARGON2ID=m=19456,t=2,p=1", "RINGWALL_LOG_LEVEL=warn", "RINGWALL_LIMIT_ADDRESS=1000000/1h", "RINGWALL_LIMIT_GLOBAL=1000000/1m")
+	d.cmd.Env = append(os.Environ(), "RINGWALL_ARGON2ID=m=19456,t=2,p=1", "RINGWALL_LOG_LEVEL=warn", "RINGWALL_LIMIT_ADDRESS=1000000/1h", "RINGWALL_LIMIT_GLOBAL=1000000/1m", "RINGWALL_LIMIT_MAILS=1000000/1m")
 	d.cmd.Stderr = d.errors
 	out, in, err := os.Pipe()
 	if err != nil {

@@ -136,8 +136,8 @@ func TestNewRefusesBadOptions(t *testing.T) {
 
 // Several faults are told at once, so that nobody mends them one start at a time.
 func TestNewTellsEveryFault(t *testing.T) {
-	_, err := ringwall.New(t.Context(), ringwall.Options{Prefix: "x", PasswordMinLength: 3, LimitGlobal: -1})
-	for _, part := range []string{"Database", "Origins", "SMTP", "Prefix", "PasswordMinLength", "LimitGlobal"} {
+	_, err := ringwall.New(t.Context(), ringwall.Options{Prefix: "x", PasswordMinLength: 3, LimitGlobal: -1, LimitMails: -1})
+	for _, part := range []string{"Database", "Origins", "SMTP", "Prefix", "PasswordMinLength", "LimitGlobal", "LimitMails"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("New = %v, want %s named", err, part)
 		}

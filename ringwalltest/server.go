@@ -9,8 +9,8 @@
 //		}
 //	}
 //
-// Passwords are hashed at the lowest cost that is allowed, so that tests are quick, and an address may try as often as a
-// test likes, since all clients have the same one; everything else is as in production, but that mails appear on a page
+// Passwords are hashed at the lowest cost that is allowed, so that tests are quick, and an address may try, and strangers may
+// cause mails, as often as a test likes, since all clients have the same address; everything else is as in production, but that mails appear on a page
 // ([Server.Mail] reads it).
 package ringwalltest
 
@@ -67,6 +67,9 @@ func StartApp(t testing.TB, options ringwall.Options, application http.Handler, 
 	}
 	if options.LimitAddress == nil && !options.NoLimitAddress {
 		options.LimitAddress = []ratelimit.Window{{Quota: 1_000_000, Per: time.Hour}}
+	}
+	if options.LimitMails == 0 {
+		options.LimitMails = 1_000_000
 	}
 	if options.Now == nil {
 		options.Now = s.Clock.Now

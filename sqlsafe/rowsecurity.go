@@ -21,7 +21,7 @@ var ErrRowSecurity = errors.New("sqlsafe: row-level security does not hold")
 //		USING (owner_id = decode(replace(current_setting('ringwall.subject', TRUE), '-', ''), 'hex'));
 //
 // owner_id is the BYTEA of 16 bytes that [OwnedStatement.For] binds; for a UUID column the right side is
-// NULLIF(current_setting('ringwall.subject', TRUE), '')::uuid. Outside of BeginAs the setting is empty, and no row is
+// NULLIF(current_setting('ringwall.subject', TRUE), ”)::uuid. Outside of BeginAs the setting is empty, and no row is
 // anybody's. Superusers and roles with BYPASSRLS pass every policy: ask [DB.CheckRowSecurity] at the start.
 func WrapPostgres(db *sql.DB) *DB { return &DB{db: db, postgres: true} }
 

@@ -21,6 +21,8 @@ type commands struct {
 	Alert    alertCommands    `cmd:"" help:"See what goes on."`
 	Webhook  webhookCommands  `cmd:"" help:"Look after webhooks that were given up."`
 	Password passwordCommands `cmd:"" help:"Measure what passwords cost, and prepare the check for known ones."`
+	Init     initCommand      `cmd:"" help:"Make a small hardened service to begin with."`
+	Vet      vetCommand       `cmd:"" help:"Look for doors around Ringwall's packages in the source of a program."`
 	Version  versionCommand   `cmd:"" help:"Print the version."`
 }
 

@@ -8,6 +8,8 @@
 //	ringwall audit tail|export|verify   read and check the audit log
 //	ringwall alert list, webhook …      see what goes on; send webhooks again that were given up
 //	ringwall password …                 measure what passwords may cost, prepare the breach check
+//	ringwall init DIR                   make a small hardened service to begin with
+//	ringwall vet                        look for doors around Ringwall's packages in the source of a program
 //	ringwall version
 //
 // Each command has --help with an example. Settings come from flags and RINGWALL_ variables; see docs/settings.md.
@@ -53,6 +55,9 @@ type app struct {
 }
 
 func main() {
+	if isVetTool(os.Args[1:]) {
+		vetTool()
+	}
 	// Whatever is made here (database, keys, lock, socket) is for its owner alone.
 	syscall.Umask(0o077)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -66,7 +66,8 @@ func optionsOf(v *settings.Values, logger *slog.Logger) ringwall.Options {
 		SessionMax:         v.SessionMax,
 		SessionCacheBytes:  int64(v.SessionCacheBytes),
 		DeletionDelay:      v.DeletionDelay,
-		LimitGlobal:        limitGlobal(v),
+		LimitGlobal:        perMinute(v, "LIMIT_GLOBAL", v.LimitGlobal),
+		LimitMails:         perMinute(v, "LIMIT_MAILS", v.LimitMails),
 		TrustedProxies:     v.TrustedProxies,
 		TrustedProxyHeader: v.TrustedProxyHeader,
 		NoLimitAddress:     v.LimitAddress == nil,
@@ -88,12 +89,12 @@ func optionsOf(v *settings.Values, logger *slog.Logger) ringwall.Options {
 	return o
 }
 
-// limitGlobal is the ceiling of attempts a minute: zero for the default, negative for none.
-func limitGlobal(v *settings.Values) int {
-	if v.Source("LIMIT_GLOBAL").Given() && v.LimitGlobal.Count == 0 {
+// perMinute is a limit of so many a minute: zero for the default, negative for none.
+func perMinute(v *settings.Values, name string, limit settings.Limit) int {
+	if v.Source(name).Given() && limit.Count == 0 {
 		return -1
 	}
-	return v.LimitGlobal.Count
+	return limit.Count
 }
 
 // readSettings joins flags and variables, and makes the path of the data folder absolute.

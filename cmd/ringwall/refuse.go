@@ -249,6 +249,9 @@ func (c *checker) rules() {
 	if c.LimitGlobal.Count != 0 && c.LimitGlobal.Per != time.Minute {
 		c.fault("LIMIT_GLOBAL", "counts another time than minutes. Write it as 600/1m, or unset it.")
 	}
+	if c.LimitMails.Count != 0 && (c.LimitMails.Per != time.Minute || c.LimitMails.Count > limitCountMost) {
+		c.fault("LIMIT_MAILS", "is no number of mails a minute, up to 1000000. Write it as 120/1m, or unset it.")
+	}
 	switch {
 	case !slices.Contains([]string{"open", "invite", "domains", "closed"}, c.Signup):
 		c.fault("SIGNUP", strconv.Quote(c.Signup)+" is none of open, invite, domains and closed.")
@@ -279,7 +282,10 @@ func (c *checker) floods() {
 	if len(c.LimitAddress) == 0 {
 		c.fault("LIMIT_ADDRESS", "is off: one address could try passwords without end. Write 20/1m,100/1h, or unset it.")
 	}
-	if limitGlobal(c.Values) < 0 {
+	if perMinute(c.Values, "LIMIT_MAILS", c.LimitMails) < 0 {
+		c.fault("LIMIT_MAILS", "is off: strangers could make your mail server send without end. Write it as 120/1m, or unset it.")
+	}
+	if perMinute(c.Values, "LIMIT_GLOBAL", c.LimitGlobal) < 0 {
 		c.fault("LIMIT_GLOBAL", "is off: a flood from many addresses could guess and hash without end. Write it as 600/1m, or unset it.")
 	}
 }

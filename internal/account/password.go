@@ -37,7 +37,7 @@ func (s *Service) ForgotPassword(ctx context.Context, by identity.Actor, in Forg
 	if err != nil {
 		return err
 	}
-	quiet, err := s.reserveMail(ctx, by, "forgot", key)
+	quiet, err := s.reserveMail(ctx, by, "forgot", key, owns)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func (s *Service) SignUp(ctx context.Context, by identity.Actor, in SignUp) (flo
 	if err := s.refuses(ctx, by, wish); err != nil {
 		return flow, err
 	}
-	quiet, err := s.reserveMail(ctx, by, "signup", address.Key())
+	quiet, err := s.reserveMail(ctx, by, "signup", address.Key(), false)
 	if err != nil {
 		return flow, err
 	}
@@ -117,7 +117,7 @@ func (s *Service) ResendConfirmation(ctx context.Context, by identity.Actor, ema
 		return err
 	}
 	key := canonical(email)
-	quiet, err := s.reserveMail(ctx, by, "resend", key)
+	quiet, err := s.reserveMail(ctx, by, "resend", key, false)
 	if err != nil {
 		return err
 	}

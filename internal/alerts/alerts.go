@@ -45,6 +45,7 @@ const (
 	Spraying        = "spraying"         // a few passwords tried on many accounts
 	Stuffing        = "stuffing"         // stolen pairs of address and password tried from many networks
 	SessionGuessing = "session-guessing" // many session tokens that are none
+	Mails           = "mails"            // strangers cause more mails than they may
 )
 
 const (

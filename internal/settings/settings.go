@@ -86,6 +86,7 @@ type Values struct {
 	SessionCacheBytes  Bytes
 	LimitAccount       Limit
 	LimitGlobal        Limit
+	LimitMails         Limit
 	LimitAddress       Limits
 	LogLevel           slog.Level
 	ServiceName        string

@@ -92,6 +92,8 @@ func rules() []Setting {
 			Help: "The failed attempts an account may have in a time before it must wait; this form knows the default alone, and cannot be switched off."},
 		{Name: "LIMIT_GLOBAL", Example: "600/1m", Users: servers, into: func(v *Values) any { return &v.LimitGlobal },
 			Help: "The attempts a minute that may reach the hashing of passwords, on all nodes together; without it ten times the median of a week, and at least half of what can be hashed; off in dev alone."},
+		{Name: "LIMIT_MAILS", Default: "120/1m", Example: "600/1m", Users: servers, into: func(v *Values) any { return &v.LimitMails },
+			Help: "The mails a minute that strangers may cause, on all nodes together; people on their own devices are not counted; off in dev alone."},
 		{Name: "LOG_LEVEL", Default: "info", Example: "warn", Users: servers, into: func(v *Values) any { return &v.LogLevel },
 			Help: "The least level to log: debug, info, warn or error; debug is refused in production."},
 	}

@@ -1,0 +1,4 @@
+package ringwalltest
+
+// MatrixFaults is what [Matrix] would fail on.
+var MatrixFaults = matrixFaults
