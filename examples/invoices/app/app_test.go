@@ -91,13 +91,7 @@ func (s *site) person(address string) *person {
 func (s *site) accountant(address string) *person {
 	s.t.Helper()
 	p := s.person(address)
-	body, err := json.Marshal(map[string]string{"user": address, "role": app.AccountantRole})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if _, err := s.Ringwall.Operate(s.t.Context(), "test", "user.grant", body); err != nil {
-		s.t.Fatal(err)
-	}
+	s.Grant(address, app.AccountantRole)
 	return p
 }
 

@@ -1,89 +1,84 @@
 package app_test
 
 import (
-	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/ringwall/ringwall/examples/invoices/app"
 	"github.com/ringwall/ringwall/internal/testdb"
+	"github.com/ringwall/ringwall/ringwalltest"
 )
 
-// Every route, as a stranger, as whose it is, as another member, and as an accountant. A route without a row fails.
+var sheet = regexp.MustCompile(`/assets/style\.[0-9a-f]+\.css`)
+
+// Every route, as everybody. A route without a row fails.
 func TestWhoMayCallWhat(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db testdb.DB) {
 		s := start(t, db, nil)
-		ada, ben, eve := s.person("ada@example.org"), s.person("ben@example.org"), s.accountant("eve@example.org")
-		path := ada.invoice("A-1", "Secret Customer", "10")
-		id := strings.TrimPrefix(path, "/invoices/")
-		none := s.person("none@example.org")
-		rows := []struct {
-			pattern, target                   string
-			stranger, owner, other, allReader int
-		}{
-			{"GET /{$}", "/", 200, 200, 200, 200},
-			{"GET /assets/{name}", "/assets/none.css", 404, 404, 404, 404},
-			{"GET /invoices", "/invoices", 401, 200, 200, 200},
-			{"GET /invoices/new", "/invoices/new", 401, 200, 200, 200},
-			{"POST /invoices", "/invoices", 401, 422, 422, 422},
-			{"GET /invoices/export", "/invoices/export", 401, 200, 200, 200},
-			{"GET /invoices/{id}", path, 401, 200, 404, 404},
-			{"POST /invoices/{id}", path, 401, 422, 404, 404},
-			{"GET /invoices/{id}/export", path + "/export", 401, 200, 404, 404},
-			{"POST /invoices/{id}/comments", path + "/comments", 401, 422, 404, 404},
-			{"GET /search", "/search", 401, 200, 200, 200},
-			{"GET /transfers", "/transfers", 401, 200, 200, 200},
-			{"POST /transfers", "/transfers", 401, 400, 400, 400},
-			{"GET /reports", "/reports", 401, 200, 200, 200},
-			{"POST /reports", "/reports", 401, 422, 422, 422},
-			{"GET /webhook-target", "/webhook-target", 401, 200, 200, 200},
-			{"POST /webhook-target", "/webhook-target", 401, 422, 422, 422},
-			{"GET /profile", "/profile", 401, 200, 200, 200},
-			{"POST /profile", "/profile", 401, 422, 422, 422},
-			{"POST /profile/avatar", "/profile/avatar", 401, 415, 415, 415},
-			{"GET /avatars/{id}", "/avatars/" + id, 401, 404, 404, 404},
-			{"GET /go", "/go?to=/invoices", 401, 303, 303, 303},
-			{"GET /admin/invoices", "/admin/invoices", 401, 403, 403, 200},
-			{"GET /admin/invoices/{id}", "/admin" + path, 401, 403, 403, 200},
-		}
-		named := map[string]bool{}
-		for _, row := range rows {
-			named[row.pattern] = true
-			method, _, _ := strings.Cut(row.pattern, " ")
-			var body any
-			if method == http.MethodPost {
-				body = url.Values{}
+		ringwalltest.Matrix(t, s.Server, func(p ringwalltest.People) []ringwalltest.Row {
+			path := (&person{p.Member, s}).invoice("A-1", "Secret Customer", "10")
+			p.Member.Get("/auth/v1/session") // for the token, which the form above had in it
+			mine := func(status int) ringwalltest.Statuses {
+				w := ringwalltest.OwnerOnly(status)
+				w.Roles = map[string]int{app.AccountantRole: 404} // who reads it elsewhere, and never as its owner
+				return w
 			}
-			stranger := s.Client()
-			for name, want := range map[string]int{"stranger": row.stranger, "owner": row.owner, "other": row.other, "accountant": row.allReader} {
-				client := map[string]*person{"stranger": {stranger, s}, "owner": ada, "other": ben, "accountant": eve}[name]
-				client.Header.Set("Accept", "application/json")
-				client.Get("/auth/v1/session") // for the token
-				got := client.Do(method, row.target, body)
-				if name == "stranger" && method == http.MethodPost && got.Status == 403 {
-					got.Status = 401 // no session, so no token either
-				}
-				if got.Status != want {
-					t.Errorf("%s as %s = %d, want %d\n%s", row.pattern, name, got.Status, want, got.Body)
-				}
-				if name == "other" && strings.Contains(string(got.Body), "Secret Customer") {
-					t.Errorf("%s tells another member of the customer", row.pattern)
-				}
+			accountants := ringwalltest.AdministratorsOnly(403) // administrators are none, until they give themselves the role
+			accountants.Roles = map[string]int{app.AccountantRole: 200}
+			all, signedIn := ringwalltest.Public, ringwalltest.SignedIn
+			return []ringwalltest.Row{
+				{Pattern: "GET /{$}", Path: "/", Want: all(200)},
+				{Pattern: "GET /assets/{name}", Path: sheet.FindString(string(p.Anonymous.Get("/").Body)), Want: all(200)},
+				{Pattern: "GET /assets/{name}", Path: "/assets/style.css", Want: all(404)},
+				{Pattern: "GET /invoices", Want: signedIn(200)},
+				{Pattern: "GET /invoices/new", Want: signedIn(200)},
+				{Pattern: "POST /invoices", Body: url.Values{"number": {"1"}, "customer": {"a"}, "amount": {"1"}, "due": {"2026-12-01"}}, Want: signedIn(303)},
+				{Pattern: "GET /invoices/export", Want: signedIn(200)},
+				{Pattern: "GET /invoices/{id}", Path: path, Want: mine(200)},
+				{Pattern: "POST /invoices/{id}", Path: path, Body: url.Values{"status": {"paid"}}, Want: mine(303)},
+				{Pattern: "POST /invoices/{id}", Path: path, Body: url.Values{"status": {"lost"}}, Want: mine(422)},
+				{Pattern: "GET /invoices/{id}/export", Path: path + "/export", Want: mine(200)},
+				{Pattern: "POST /invoices/{id}/comments", Path: path + "/comments", Body: url.Values{"text": {"mine"}}, Want: mine(303)},
+				{Pattern: "GET /search", Want: signedIn(200)},
+				{Pattern: "GET /transfers", Want: signedIn(200)},
+				{Pattern: "POST /transfers", Body: url.Values{"to": {"a@example.org"}, "amount": {"1"}}, Want: signedIn(400)}, // no key
+				{Pattern: "GET /reports", Want: signedIn(200)},
+				{Pattern: "POST /reports", Body: url.Values{"by": {"due"}}, Want: signedIn(200)},
+				{Pattern: "GET /webhook-target", Want: signedIn(200)},
+				{Pattern: "POST /webhook-target", Body: url.Values{"url": {"https://127.0.0.1/"}}, Want: signedIn(422)},
+				{Pattern: "GET /profile", Want: signedIn(200)},
+				{Pattern: "POST /profile", Body: url.Values{"display_name": {"Me"}}, Want: signedIn(303)},
+				{Pattern: "POST /profile", Body: url.Values{"display_name": {"Me"}, "balance_cents": {"1"}}, Want: signedIn(422)},
+				{Pattern: "POST /profile/avatar", Body: url.Values{"picture": {"x"}}, Want: signedIn(415)},
+				{Pattern: "GET /avatars/{id}", Path: "/avatars/00000000-0000-4000-8000-000000000000", Want: signedIn(404)},
+				{Pattern: "GET /go", Path: "/go?to=/invoices", Want: signedIn(303)},
+				{Pattern: "GET /admin/invoices", Want: accountants},
+				{Pattern: "GET /admin/invoices/{id}", Path: "/admin" + path, Want: accountants},
 			}
-		}
-		for _, route := range s.app.Mux().Routes() {
-			if !named[route.Pattern] {
-				t.Errorf("%s has no row", route.Pattern)
+		})
+	})
+}
+
+// Not yours and not there are one answer, and what others are told names no customer.
+func TestSomebodyElsesIsNotThere(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db testdb.DB) {
+		s := start(t, db, nil)
+		path := s.person("ada@example.org").invoice("A-1", "Secret Customer", "10")
+		ben := s.person("ben@example.org")
+		ben.Header.Set("Accept", "application/json")
+		nowhere := "/invoices/00000000-0000-4000-8000-000000000000"
+		for _, suffix := range []string{"", "/export"} {
+			theirs, nobodys := ben.Get(path+suffix), ben.Get(nowhere+suffix)
+			if theirs.Status != 404 || theirs.Status != nobodys.Status || string(theirs.Body) != string(nobodys.Body) {
+				t.Errorf("somebody else's = %d %s\nnobody's = %d %s", theirs.Status, theirs.Body, nobodys.Status, nobodys.Body)
 			}
 		}
-		// Not yours and not there are the same answer, but for the id of the request.
-		none.Header.Set("Accept", "application/json")
-		mine, nowhere := none.Get(path), none.Get("/invoices/00000000-0000-4000-8000-000000000000")
-		if mine.Status != nowhere.Status || string(mine.Body) != string(nowhere.Body) {
-			t.Errorf("somebody else's = %d %s\nnobody's = %d %s", mine.Status, mine.Body, nowhere.Status, nowhere.Body)
-		}
-		if got := ben.Do("POST", path, url.Values{"status": {"paid"}}); got.Status != 404 {
-			t.Errorf("mark somebody else's as paid = %d, want 404", got.Status)
+		for _, list := range []string{"/invoices", "/invoices/export", "/search?q=secret"} {
+			if got := ben.Get(list); got.Status != 200 || strings.Contains(string(got.Body), "Secret Customer") {
+				t.Errorf("GET %s as another member = %d\n%s", list, got.Status, got.Body)
+			}
 		}
 	})
 }
