@@ -86,6 +86,14 @@ var policies = [...]sqlsafe.Statement{
 		USING (current_setting('invoices.reader', TRUE) = 'accountant')`),
 }
 
+// The name of a role cannot be bound, so PostgreSQL quotes it itself.
+var (
+	grantee = sqlsafe.New(`SELECT set_config('invoices.grantee', $1, TRUE)`)
+	grant   = sqlsafe.New(`DO $$ BEGIN
+		EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON people, invoices, comments, transfers, idempotency_keys TO %I', current_setting('invoices.grantee'));
+	END $$`)
+)
+
 var hasTables = sqlsafe.New(`SELECT COUNT(*) FROM people`)
 
 // Open opens "sqlite:PATH", which it makes if it is missing, or "postgres://…".
@@ -135,14 +143,13 @@ func Migrate(ctx context.Context, db *sql.DB, dialect Dialect, role string) (fre
 			return false, fmt.Errorf("make the tables: %w", err)
 		}
 	}
-	if err := tx.Commit(); err != nil {
-		return false, fmt.Errorf("make the tables: %w", err)
+	if dialect == Postgres && role != "" {
+		if _, err := tx.Exec(ctx, grantee.With(role)); err != nil {
+			return false, fmt.Errorf("grant: %w", err)
+		}
+		if _, err := tx.Exec(ctx, grant); err != nil {
+			return false, fmt.Errorf("grant: %w", err)
+		}
 	}
-	if dialect != Postgres || role == "" {
-		return true, nil
-	}
-	// A role cannot be bound. It comes from the operator, and is quoted.
-	quoted := `"` + strings.ReplaceAll(role, `"`, `""`) + `"`
-	_, err = db.ExecContext(ctx, `GRANT SELECT, INSERT, UPDATE, DELETE ON people, invoices, comments, transfers, idempotency_keys TO `+quoted) // #nosec G202 -- a name cannot be bound; it is the operator's, and quoted
-	return true, err
+	return true, tx.Commit()
 }

@@ -19,6 +19,7 @@ func (a *App) unsafeSaveProfile(r *http.Request, who session.Subject, _ profileF
 			columns = append(columns, fmt.Sprintf("%s = $%d", name, len(args)))
 		}
 	}
+	//ringwall:allow rawsql the twin of updateProfile
 	_, err := a.db.Unsafe().ExecContext(r.Context(), "UPDATE people SET "+strings.Join(columns, ", ")+" WHERE id = $1", args...) // #nosec G202 -- the twin of updateProfile
 	return err
 }

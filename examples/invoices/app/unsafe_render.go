@@ -2,7 +2,7 @@ package app
 
 import (
 	"io/fs"
-	"text/template"
+	"text/template" //ringwall:allow rawmarkup the twin of html/template
 )
 
 // unsafeParse reads a page as text/template, which escapes nothing.
