@@ -32,12 +32,20 @@ func checkType(r *http.Request, want string) error {
 			return refusal
 		}
 	}
-	for _, encoding := range r.Header["Content-Encoding"] {
-		if encoding != "" && !strings.EqualFold(encoding, "identity") {
-			return refusal
-		}
+	if !isPlainEncoding(r) {
+		return refusal
 	}
 	return nil
+}
+
+// isPlainEncoding reports whether the body is not compressed.
+func isPlainEncoding(r *http.Request) bool {
+	for _, encoding := range r.Header["Content-Encoding"] {
+		if encoding != "" && !strings.EqualFold(encoding, "identity") {
+			return false
+		}
+	}
+	return true
 }
 
 func readBody(r *http.Request, limit int64) ([]byte, error) {

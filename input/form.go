@@ -27,13 +27,13 @@ func Form(r *http.Request) (url.Values, error) {
 		return nil, err
 	}
 	if r.PostForm != nil {
-		return r.PostForm, checkForm(r.PostForm)
+		return r.PostForm, checkValues(r.PostForm, "form")
 	}
 	body, err := readBody(r, MaxBodyBytes)
 	if err != nil {
 		return nil, err
 	}
-	form, err := parseForm(string(body))
+	form, err := parseValues(string(body), "form")
 	if err != nil {
 		return nil, err
 	}
@@ -41,44 +41,46 @@ func Form(r *http.Request) (url.Values, error) {
 	return form, nil
 }
 
-func parseForm(body string) (url.Values, error) {
-	if strings.Count(body, "&") >= maxFormFields {
-		return nil, malformed("The form has more than a hundred fields.")
+// parseValues reads what is urlencoded: a form or a query, as it is called in refusals.
+func parseValues(text, what string) (url.Values, error) {
+	if strings.Count(text, "&") >= maxFormFields {
+		return nil, malformed("The " + what + " has more than a hundred fields.")
 	}
-	if strings.Contains(body, ";") { // a separator to some parsers; browsers encode it
-		return nil, malformed("The form holds a semicolon that is not encoded.")
+	if strings.Contains(text, ";") { // a separator to some parsers; browsers encode it
+		return nil, malformed("The " + what + " holds a semicolon that is not encoded.")
 	}
-	form := make(url.Values)
-	for body != "" {
+	values := make(url.Values)
+	for text != "" {
 		var pair string
-		pair, body, _ = strings.Cut(body, "&")
+		pair, text, _ = strings.Cut(text, "&")
 		name, value, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(name)
 		if err != nil || name == "" {
-			return nil, malformed("The form has a field without a readable name.")
+			return nil, malformed("The " + what + " has a field without a readable name.")
 		}
 		if value, err = url.QueryUnescape(value); err != nil {
-			return nil, malformed("The form has a value that is not encoded as it should be.")
+			return nil, malformed("The " + what + " has a value that is not encoded as it should be.")
 		}
-		form[name] = append(form[name], value)
+		values[name] = append(values[name], value)
 	}
-	return form, checkForm(form)
+	return values, checkValues(values, what)
 }
 
-func checkForm(form url.Values) error {
-	for name, values := range form {
-		if len(values) != 1 {
-			return malformed("The form holds the same field twice.")
+func checkValues(values url.Values, what string) error {
+	for name, list := range values {
+		if len(list) != 1 {
+			return malformed("The " + what + " holds the same field twice.")
 		}
-		if !utf8.ValidString(name) || !utf8.ValidString(values[0]) {
-			return malformed("The form is not UTF-8.")
+		if !utf8.ValidString(name) || !utf8.ValidString(list[0]) {
+			return malformed("The " + what + " is not UTF-8.")
 		}
 	}
 	return nil
 }
 
 // DecodeForm reads the body with [Form] and puts its fields into those of the struct T that have a `form:"name"` tag:
-// strings, bools (a ticked box), ints and what implements [encoding.TextUnmarshaler]. An empty field counts as not sent.
+// strings, bools (a ticked box), whole numbers, what implements [encoding.TextUnmarshaler], and pointers to these. An empty
+// field counts as not sent.
 // A field that T does not know is refused, but for csrf_token, which package csrf reads.
 //
 // With a 422, which lists all faulty fields by name, T holds what could be read, so that the page can show it again.
@@ -88,43 +90,49 @@ func DecodeForm[T any](r *http.Request) (T, error) {
 	if err != nil {
 		return out, err
 	}
-	v := reflect.ValueOf(&out).Elem()
+	err = decodeValues(reflect.ValueOf(&out).Elem(), form, "form", tokenField)
+	return out, err
+}
+
+// decodeValues puts values into the fields of a struct that have a tag with their name, and holds them to their rules.
+// Alien is a name that belongs to somebody else.
+func decodeValues(v reflect.Value, values url.Values, tag, alien string) error {
 	if v.Kind() != reflect.Struct {
-		return out, fmt.Errorf("decode form: %s is not a struct", v.Type())
+		return fmt.Errorf("decode %s: %s is not a struct", tag, v.Type())
 	}
 	var faults []problem.Field
-	known := map[string]bool{tokenField: true}
+	known := map[string]bool{alien: true}
 	var names []string
-	for _, m := range members(v.Type(), "form") {
+	for _, m := range members(v.Type(), tag) {
 		known[m.name] = true
 		names = append(names, m.name)
-		text := form.Get(m.name)
+		text := values.Get(m.name)
 		if text == "" {
 			continue
 		}
 		fault, err := setField(v.FieldByIndex(m.field.Index), text)
 		if err != nil {
-			return out, fmt.Errorf("decode form: field %s: %w", m.field.Name, err)
+			return fmt.Errorf("decode %s: field %s: %w", tag, m.field.Name, err)
 		}
 		if fault != nil {
 			faults = append(faults, problem.Field{Name: m.name, Code: fault.Code, Detail: fault.Detail})
 		}
 	}
-	for name := range form {
+	for name := range values {
 		if !known[name] {
-			detail := "There is a field that this form does not know. Known are: " + strings.Join(names, ", ") + "."
+			detail := "There is a field that this " + tag + " does not know. Known are: " + strings.Join(names, ", ") + "."
 			faults = append(faults, problem.Field{Code: "unknown", Detail: detail})
 			break
 		}
 	}
-	faults, err = checkRules(v, "", "form", faults)
+	faults, err := checkRules(v, "", tag, faults)
 	if err != nil {
-		return out, err
+		return err
 	}
 	if len(faults) > 0 {
-		return out, invalid(faults)
+		return invalid(faults)
 	}
-	return out, nil
+	return nil
 }
 
 func setField(v reflect.Value, text string) (*Fault, error) {
@@ -135,6 +143,9 @@ func setField(v reflect.Value, text string) (*Fault, error) {
 		return nil, nil
 	}
 	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		return setField(v.Elem(), text)
 	case reflect.String:
 		v.SetString(text)
 	case reflect.Bool:
@@ -152,7 +163,7 @@ func setField(v reflect.Value, text string) (*Fault, error) {
 		}
 		v.SetInt(n)
 	default:
-		return nil, fmt.Errorf("type %s cannot come from a form", v.Type())
+		return nil, fmt.Errorf("type %s cannot come from text", v.Type())
 	}
 	return nil, nil
 }

@@ -7,11 +7,13 @@
 //		Email    input.Email `json:"email" form:"email" required:"true"`
 //		Password string      `json:"password" form:"password" required:"true" maxLength:"256"`
 //	}
-//	in, err := input.DecodeJSON[signup](r, 0) // or input.DecodeForm[signup](r)
+//	in, err := input.DecodeJSON[signup](r, 0) // or DecodeForm[signup](r), DecodeQuery[search](r)
 //	if err != nil {
 //		input.Refuse(w, r, err)
 //		return
 //	}
+//
+// [DecodeUpload] reads a file: what it is shows from its content, never from what the client says.
 //
 // The rest guards what stands around the body: [PathGuard] the path, [Origins] the host, [ReturnPath] where a browser is
 // sent afterwards, [ClientAddress] and [Network] who is calling, [Email] and [DisplayName] the two texts that people
@@ -20,9 +22,11 @@
 // # Rules of a field
 //
 // Struct tags, the same that OpenAPI generators read: `required:"true"` (there, and not its zero value), `minLength` and
-// `maxLength` (in code points; an empty optional field is not too short). A type that implements
-// [encoding.TextUnmarshaler] checks itself; let it return a [*Fault] to tell the caller how to mend it. Text with a NUL
-// in it is refused everywhere, since databases and C libraries end at it.
+// `maxLength` (in code points), `pattern` (a regular expression that the whole text must match; RE2, so its time is
+// linear), `enum:"a,b"` (one of these); an empty optional text is not judged. `minimum` and `maximum` bound a number,
+// sent or not: make an optional one a pointer. A type that implements [encoding.TextUnmarshaler] checks itself; let it
+// return a [*Fault] to tell the caller how to mend it. Text with a NUL in it is refused everywhere, since databases and
+// C libraries end at it.
 //
 // Errors carry a public face: status 400 for what cannot be read, 422 with a list of fields for what can but breaks a
 // rule, 413, 415, 404 and 421. None repeats a value, nor a name that the request made up.
@@ -33,8 +37,9 @@
 // exists or belongs to the caller shows only when mail to it is answered. A display name may still imitate somebody
 // else's with look-alike letters, or read like a host name, which mail programs turn into a link. [ReturnPath] keeps a
 // browser on the host; what it does there is up to that page. [ClientAddress] is as honest as the proxies that you call
-// trusted. JSON numbers beyond what the Go field holds are refused, those within are not judged: check ranges where they
-// mean something.
+// trusted. JSON numbers beyond what the Go field holds are refused. What a picture shows, and whether a program that
+// reads it has a hole, [DecodeUpload] cannot see: serve it with its Type, X-Content-Type-Options: nosniff, and under a
+// name of your own.
 package input
 
 import (

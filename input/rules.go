@@ -1,9 +1,13 @@
 package input
 
 import (
+	"cmp"
 	"encoding"
+	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -31,8 +35,8 @@ type member struct {
 	field reflect.StructField
 }
 
-// members lists the fields of a struct that a body can name, those of embedded structs among them. Tag is "json" or
-// "form".
+// members lists the fields of a struct that a request can name, those of embedded structs among them. Tag is "json",
+// "form" or "query".
 func members(t reflect.Type, tag string) []member {
 	var found []member
 	for i := range t.NumField() {
@@ -144,6 +148,17 @@ func (r *rules) field(f reflect.StructField, v reflect.Value, at string) error {
 		r.add(at, "required", "This field is required.")
 		return nil
 	}
+	for v.Kind() == reflect.Pointer && !v.IsNil() {
+		v = v.Elem()
+	}
+	if err := r.number(f, v, at); err != nil {
+		return err
+	}
+	return r.text(f, v, at)
+}
+
+// text holds a string to its length, its pattern and its choice. An empty one has nothing to be judged.
+func (r *rules) text(f reflect.StructField, v reflect.Value, at string) error {
 	least, err := length(f, "minLength", 0)
 	if err != nil {
 		return err
@@ -152,19 +167,87 @@ func (r *rules) field(f reflect.StructField, v reflect.Value, at string) error {
 	if err != nil {
 		return err
 	}
-	for v.Kind() == reflect.Pointer && !v.IsNil() {
-		v = v.Elem()
+	matches, err := pattern(f)
+	if err != nil {
+		return err
+	}
+	choice, isChoice := f.Tag.Lookup("enum")
+	if kind := f.Type; isChoice || matches != nil {
+		for kind.Kind() == reflect.Pointer {
+			kind = kind.Elem()
+		}
+		if kind.Kind() != reflect.String {
+			return fmt.Errorf("field %s: tags pattern and enum are for strings", f.Name)
+		}
 	}
 	if v.Kind() != reflect.String || v.Len() == 0 {
 		return nil
 	}
-	switch n := utf8.RuneCountInString(v.String()); {
+	text := v.String()
+	switch n := utf8.RuneCountInString(text); {
 	case n < least:
 		r.add(at, "too-short", fmt.Sprintf("Send at least %d characters.", least))
 	case most >= 0 && n > most:
 		r.add(at, "too-long", fmt.Sprintf("Send at most %d characters.", most))
+	case isChoice && !slices.Contains(strings.Split(choice, ","), text):
+		r.add(at, "choice", "Send one of these: "+strings.ReplaceAll(choice, ",", ", ")+".")
+	case matches != nil && !matches.MatchString(text):
+		r.add(at, "format", "This value is not written as it should be.")
 	}
 	return nil
+}
+
+// number holds a number to its range.
+func (r *rules) number(f reflect.StructField, v reflect.Value, at string) error {
+	for tag, side := range map[string]int{"minimum": -1, "maximum": 1} {
+		limit, ok := f.Tag.Lookup(tag)
+		if !ok {
+			continue
+		}
+		order, err := compare(v, limit)
+		if err != nil {
+			return fmt.Errorf("field %s: tag %s: %w", f.Name, tag, err)
+		}
+		switch {
+		case order*side <= 0:
+		case side < 0:
+			r.add(at, "too-small", "Send at least "+limit+".")
+		default:
+			r.add(at, "too-large", "Send at most "+limit+".")
+		}
+	}
+	return nil
+}
+
+// compare is the order of a number and a limit, both as exact as the number's type. What was not sent is in order.
+func compare(v reflect.Value, limit string) (int, error) {
+	switch {
+	case v.Kind() == reflect.Pointer:
+		_, err := compare(reflect.Zero(v.Type().Elem()), limit)
+		return 0, err
+	case v.CanInt():
+		n, err := strconv.ParseInt(limit, 10, 64)
+		return cmp.Compare(v.Int(), n), err
+	case v.CanUint():
+		n, err := strconv.ParseUint(limit, 10, 64)
+		return cmp.Compare(v.Uint(), n), err
+	case v.CanFloat():
+		n, err := strconv.ParseFloat(limit, 64)
+		return cmp.Compare(v.Float(), n), err
+	}
+	return 0, errors.New("the field is no number")
+}
+
+// pattern is the regular expression of a field; nil if there is none.
+func pattern(f reflect.StructField) (*regexp.Regexp, error) {
+	text, ok := f.Tag.Lookup("pattern")
+	if !ok {
+		return nil, nil
+	}
+	if _, err := regexp.Compile(text); err != nil { // by itself, so that no bracket of it can close the one below
+		return nil, fmt.Errorf("field %s: tag pattern: %w", f.Name, err)
+	}
+	return regexp.Compile(`\A(?:` + text + `)\z`)
 }
 
 func length(f reflect.StructField, tag string, otherwise int) (int, error) {

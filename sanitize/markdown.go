@@ -16,6 +16,7 @@ import (
 const (
 	maxMarkdownDepth = 16  // of quotes, lists and items, each in the other
 	maxMarks         = 500 // of emphasis, links and code, in one paragraph
+	maxDefinitions   = 100 // lines of a paragraph that defines the targets of links
 )
 
 // convert turns markdown into HTML. What it gives is not trusted: [HTML] sees it next.
@@ -51,7 +52,7 @@ func newMarkdown() goldmark.Markdown {
 				util.Prioritized(few{parser.NewAutoLinkParser()}, 300),
 				util.Prioritized(few{parser.NewEmphasisParser()}, 500),
 			),
-			parser.WithParagraphTransformers(util.Prioritized(parser.LinkReferenceParagraphTransformer, 100)),
+			parser.WithParagraphTransformers(util.Prioritized(brief{parser.LinkReferenceParagraphTransformer}, 100)),
 		)),
 		goldmark.WithRenderer(renderer.NewRenderer(renderer.WithNodeRenderers(
 			util.Prioritized(words{}, 100),
@@ -105,6 +106,16 @@ var marksKey = parser.NewContextKey()
 type marks struct {
 	in    ast.Node
 	count int
+}
+
+// brief looks for definitions of links at the head of a paragraph, unless that is long.
+type brief struct{ parser.ParagraphTransformer }
+
+// Transform takes the definitions out.
+func (b brief) Transform(paragraph *ast.Paragraph, reader text.Reader, pc parser.Context) {
+	if paragraph.Lines().Len() <= maxDefinitions {
+		b.ParagraphTransformer.Transform(paragraph, reader, pc)
+	}
 }
 
 // words renders a picture as the words that describe it.

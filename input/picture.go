@@ -1,0 +1,153 @@
+package input
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"net/http"
+	"slices"
+	"unicode/utf8"
+)
+
+const (
+	typePNG  = "image/png"
+	typeJPEG = "image/jpeg"
+	typeGIF  = "image/gif"
+	typeText = "text/plain"
+)
+
+// recognise says what a file is by its content, and returns what of it may pass.
+func recognise(content []byte) (File, *Fault) {
+	if len(content) == 0 {
+		return File{}, &Fault{"required", "The file is empty."}
+	}
+	f := File{Bytes: content}
+	s := &scanner{rest: content}
+	switch {
+	case bytes.HasPrefix(content, []byte(pngHead)):
+		f.Type, f.Bytes = typePNG, s.png()
+	case bytes.HasPrefix(content, []byte("\xff\xd8\xff")):
+		f.Type, f.Bytes = typeJPEG, s.jpeg()
+	case bytes.HasPrefix(content, []byte("GIF87a")), bytes.HasPrefix(content, []byte("GIF89a")):
+		f.Type, f.Bytes = typeGIF, s.gif()
+	case isPlainText(content):
+		f.Type = typeText
+	default:
+		return File{}, &Fault{"type", "This is no file of a type that can be sent here."}
+	}
+	f.Ext = extensionOf(f.Type)
+	switch {
+	case s.large:
+		return File{}, &Fault{"too-large", "The picture has more pixels than can be sent here."}
+	case f.Bytes == nil || f.Type != typeText && !isPicture(f):
+		return File{}, &Fault{"format", "The picture is damaged."}
+	case holdsMarkup(f):
+		return File{}, &Fault{"markup", "The file holds the code of a page or a program."}
+	}
+	return f, nil
+}
+
+// isPicture asks the decoder of the standard library, which knows nothing of the scanner, for the head of the picture.
+func isPicture(f File) bool {
+	config, err := png.DecodeConfig(bytes.NewReader(f.Bytes))
+	switch f.Type {
+	case typeJPEG:
+		config, err = jpeg.DecodeConfig(bytes.NewReader(f.Bytes))
+	case typeGIF:
+		config, err = gif.DecodeConfig(bytes.NewReader(f.Bytes))
+	}
+	return err == nil && config.Width > 0 && config.Height > 0 && config.Width <= MaxPixels/config.Height
+}
+
+// isPlainText reports whether content is what a browser takes for text, and what people take for it too.
+func isPlainText(content []byte) bool {
+	if !utf8.Valid(content) || http.DetectContentType(content) != "text/plain; charset=utf-8" {
+		return false
+	}
+	return !bytes.ContainsFunc(content, func(r rune) bool {
+		return r < ' ' && r != '\n' && r != '\r' && r != '\t' || r >= 0x7f && r < 0xa0 || r == '\ufeff'
+	})
+}
+
+// holdsMarkup looks for what makes a file a page or a program to something that guesses. In the pixels of a picture it
+// is not found by chance: the shortest mark has six letters there.
+func holdsMarkup(f File) bool {
+	marks := []string{"<script", "<iframe", "<object", "<foreignobject", "<!doctype", "<!entity", "<?php", "<html>", "<html ", "<body>", "<body ", "javascript:", "onerror=", "onload="}
+	if f.Type == typeText {
+		marks = append(marks, "<?xml", "<svg", "<math", "<html", "<head", "<body", "<img", "<style", "<link", "<meta", "<base", "<embed", "<form")
+	}
+	lower := bytes.ToLower(f.Bytes)
+	return slices.ContainsFunc(marks, func(mark string) bool { return bytes.Contains(lower, []byte(mark)) })
+}
+
+// scanner reads a picture part by part, and writes the parts that make its pixels. Whatever it does not understand
+// makes it give up: the result is nil then.
+type scanner struct {
+	rest   []byte
+	out    []byte
+	pixels int
+	large  bool
+}
+
+// take is the next n bytes; nil if there are not as many.
+func (s *scanner) take(n int) []byte {
+	if n < 0 || n > len(s.rest) {
+		s.rest = nil
+		return nil
+	}
+	taken := s.rest[:n]
+	s.rest = s.rest[n:]
+	return taken
+}
+
+// frame counts the pixels of a frame. It reports false if it has none, or if all have too many.
+func (s *scanner) frame(width, height int) bool {
+	if width <= 0 || height <= 0 {
+		return false
+	}
+	if width > (MaxPixels-s.pixels)/height {
+		s.large = true
+		return false
+	}
+	s.pixels += width * height
+	return true
+}
+
+const pngHead = "\x89PNG\r\n\x1a\n"
+
+// png keeps the chunks of an unanimated picture (PNG, third edition, 5).
+func (s *scanner) png() []byte {
+	s.out = append(s.out, s.take(len(pngHead))...)
+	for first := true; ; first = false {
+		head := s.take(8)
+		if head == nil || binary.BigEndian.Uint32(head) > 1<<30 {
+			return nil
+		}
+		kind := string(head[4:])
+		data := s.take(int(binary.BigEndian.Uint32(head)))
+		sum := s.take(4)
+		if sum == nil || crc32.Update(crc32.ChecksumIEEE(head[4:]), crc32.IEEETable, data) != binary.BigEndian.Uint32(sum) {
+			return nil
+		}
+		if first != (kind == "IHDR") {
+			return nil
+		}
+		if first && (len(data) != 13 || !s.frame(int(binary.BigEndian.Uint32(data)), int(binary.BigEndian.Uint32(data[4:])))) {
+			return nil
+		}
+		switch kind {
+		case "IHDR", "PLTE", "IDAT", "IEND", "tRNS", "gAMA", "cHRM", "sRGB", "sBIT", "pHYs":
+			s.out = append(append(append(s.out, head...), data...), sum...)
+		default:
+			if kind[0]&0x20 == 0 { // one that must be understood
+				return nil
+			}
+		}
+		if kind == "IEND" {
+			return s.out
+		}
+	}
+}
