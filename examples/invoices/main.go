@@ -49,6 +49,11 @@ func main() {
 
 // run serves until ctx ends, and tells on out where and for whom.
 func run(ctx context.Context, f flags, out io.Writer) (err error) {
+	listener, origins, err := listen(f.addr)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = listener.Close() }()
 	if f.data == "" {
 		if f.data, err = os.MkdirTemp("", "invoices-"); err != nil {
 			return err
@@ -57,33 +62,7 @@ func run(ctx context.Context, f flags, out io.Writer) (err error) {
 	} else if err := os.MkdirAll(f.data, 0o700); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", f.addr)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = listener.Close() }()
-	host, port, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil || !net.ParseIP(host).IsLoopback() {
-		return errors.New("this example shows every mail to whoever asks: listen on 127.0.0.1")
-	}
-	origin := "http://" + net.JoinHostPort(host, port)
-
-	ours, theirs := f.databases()
-	key, err := f.masterKey()
-	if err != nil {
-		return err
-	}
-	if f.database != "" { // SQLite is brought up to date by New
-		if err := ringwall.Migrate(ctx, ringwall.MigrateOptions{Database: theirs}); err != nil {
-			return err
-		}
-	}
-	rw, err := ringwall.New(ctx, ringwall.Options{
-		Database: theirs, MasterKeyFile: key,
-		Origins: []string{origin, "http://localhost:" + port}, ServiceName: "Invoices",
-		Roles:       map[string][]string{app.AccountantRole: {app.ReadAll}},
-		Development: true, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
+	rw, err := f.ringwall(ctx, origins)
 	if err != nil {
 		return err
 	}
@@ -92,7 +71,7 @@ func run(ctx context.Context, f flags, out io.Writer) (err error) {
 		defer cancel()
 		err = errors.Join(err, rw.Close(closing))
 	}()
-
+	ours, _ := f.databases()
 	db, dialect, err := app.Open(ours)
 	if err != nil {
 		return err
@@ -112,8 +91,40 @@ func run(ctx context.Context, f flags, out io.Writer) (err error) {
 			return err
 		}
 	}
-	greet(out, origin, password)
+	greet(out, origins[0], password)
 	return serve(ctx, listener, rw.Protect(invoices.Mux()))
+}
+
+// listen listens on this machine alone, and names the origins under which a browser reaches it.
+func listen(addr string) (net.Listener, []string, error) {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, nil, err
+	}
+	host, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil || !net.ParseIP(host).IsLoopback() {
+		return nil, nil, errors.Join(errors.New("this example shows every mail to whoever asks: listen on 127.0.0.1"), listener.Close())
+	}
+	return listener, []string{"http://" + net.JoinHostPort(host, port), "http://localhost:" + port}, nil
+}
+
+// ringwall is Ringwall for development: mails on a page, http on loopback.
+func (f flags) ringwall(ctx context.Context, origins []string) (*ringwall.Ringwall, error) {
+	_, theirs := f.databases()
+	if f.database != "" { // SQLite is brought up to date by New
+		if err := ringwall.Migrate(ctx, ringwall.MigrateOptions{Database: theirs}); err != nil {
+			return nil, err
+		}
+	}
+	key, err := f.masterKey()
+	if err != nil {
+		return nil, err
+	}
+	return ringwall.New(ctx, ringwall.Options{
+		Database: theirs, MasterKeyFile: key, Origins: origins, ServiceName: "Invoices",
+		Roles:       map[string][]string{app.AccountantRole: {app.ReadAll}},
+		Development: true, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
 }
 
 // databases are that of the application and that of Ringwall: on PostgreSQL one, as SQLite two files with one writer each.

@@ -37,7 +37,7 @@ func sendCSV(w http.ResponseWriter, name string, list []Invoice) error {
 		if v.Paid {
 			status = "paid"
 		}
-		_ = out.Write([]string{cell(v.Number), cell(v.Customer), v.Amount.Plain(), string(v.Due), status})
+		_ = out.Write([]string{cell(v.Number), cell(v.Customer), v.Amount.Plain(), v.Due.ISO(), status})
 	}
 	out.Flush()
 	return nil // what was sent is sent: a client that is gone cannot be told

@@ -96,7 +96,7 @@ func (a *App) openInvoice(r *http.Request, s *session.Session) (view, error) {
 }
 
 type markForm struct {
-	Status string `form:"status" required:"true"`
+	Status string `form:"status" required:"true" enum:"paid,open"`
 }
 
 // markInvoice answers POST /invoices/{id}: paid, or open again.
@@ -108,9 +108,6 @@ func (a *App) markInvoice(w http.ResponseWriter, r *http.Request, s *session.Ses
 	in, err := input.DecodeForm[markForm](r)
 	if err != nil {
 		return err
-	}
-	if in.Status != "paid" && in.Status != "open" {
-		return failure{status: http.StatusUnprocessableEntity, field: "status", detail: "An invoice is paid or open."}
 	}
 	err = a.as(r.Context(), s.Subject(), func(tx *sqlsafe.Tx) error {
 		_, err := tx.Exec(r.Context(), markOwnInvoice.For(s.Subject(), v.ID, in.Status == "paid"))

@@ -43,6 +43,11 @@ func (a *App) weaken(off Off) {
 	if off[PageOfReturn] {
 		a.pageOf = unsafePageOf
 	}
+	a.weakenData(off)
+}
+
+// weakenData is weaken for the rings of permission and data.
+func (a *App) weakenData(off Off) {
 	if off[RouteRule] {
 		a.adminRule = authz.SignedIn()
 	}
