@@ -158,7 +158,7 @@ func (rw *Ringwall) sender() (mail.Sender, error) {
 func (rw *Ringwall) buildHandler(refusals *audit.Refusals) (err error) {
 	o := rw.opt
 	rw.chain, err = chain.New(chain.Config{
-		Sessions: rw.sessions, Keys: rw.keys, Refusals: refusals, Watch: rw.watch, Blocks: rw.blocks, Origins: o.Origins, Prefix: o.Prefix,
+		Sessions: rw.sessions, Keys: rw.keys, Refusals: refusals, Watch: rw.watch, Blocks: rw.blocks, Origins: o.Origins, CORS: o.CORS, Prefix: o.Prefix,
 		TrustedProxies: o.TrustedProxies, ProxyHeader: o.TrustedProxyHeader, AdminNetworks: o.AdminNetworks, Roles: o.Roles, Development: o.Development, Now: o.Now, Log: o.Log,
 	})
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/ringwall/ringwall/headers"
 	"github.com/ringwall/ringwall/input"
 	"github.com/ringwall/ringwall/internal/account"
 	"github.com/ringwall/ringwall/internal/limits"
@@ -64,6 +65,7 @@ func (o Options) Check() error {
 // settle fills in the defaults and reports every fault at once.
 func (o Options) settle() (Options, error) {
 	o.Origins = slices.Clone(o.Origins)
+	o.CORS = slices.Clone(o.CORS)
 	o.TrustedProxies = slices.Clone(o.TrustedProxies)
 	o.InsecureWebhookNetworks = slices.Clone(o.InsecureWebhookNetworks)
 	o.SignupDomains = slices.Clone(o.SignupDomains)
@@ -102,7 +104,7 @@ func (o Options) settle() (Options, error) {
 		o.LimitAddress = limits.Default()
 	}
 
-	faults := []error{o.checkOrigins(), o.checkPrefix(), o.checkName(), o.checkSessions(), o.checkMail(), o.checkProxies(), o.checkLimits(), o.checkSignup(), o.checkDatabase(), o.checkAlerts(), o.Argon2id.Check(), o.checkBreachCheck(), o.checkRoles()}
+	faults := []error{o.checkOrigins(), o.checkCORS(), o.checkPrefix(), o.checkName(), o.checkSessions(), o.checkMail(), o.checkProxies(), o.checkLimits(), o.checkSignup(), o.checkDatabase(), o.checkAlerts(), o.Argon2id.Check(), o.checkBreachCheck(), o.checkRoles()}
 	if o.PasswordMinLength != 0 && (o.PasswordMinLength < 15 || o.PasswordMinLength > 128) {
 		faults = append(faults, errors.New("PasswordMinLength must be 15 to 128: shorter passwords are weak without a second factor"))
 	}
@@ -181,6 +183,14 @@ func (o Options) checkOrigins() error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+func (o Options) checkCORS() error {
+	if len(o.CORS) == 0 {
+		return nil
+	}
+	_, err := headers.NewCORS(headers.CORSOptions{Origins: o.CORS})
+	return err
 }
 
 // prefixForm leaves out whatever two parsers of paths could read differently.

@@ -14,7 +14,7 @@ import (
 	"github.com/ringwall/ringwall/internal/sessions"
 )
 
-// Operate runs one command of an operator, JSON in and JSON out: the door that `ringwall user …`, `session …`, `limits …` and
+// Operate runs one command of an operator, JSON in and JSON out: the door that `ringwall user …`, `role …`, `limits …` and
 // `audit …` use, directly or through the control socket of a running server. Whoever may call it may do everything;
 // operator is the name of their system account, for the audit log. Errors are problems with a sentence for people.
 func (rw *Ringwall) Operate(ctx context.Context, operator, command string, body []byte) ([]byte, error) {
@@ -46,6 +46,10 @@ var commands = map[string]command{
 	"user.export":    operation((*Ringwall).exportUsers),
 	"session.list":   operation((*Ringwall).listSessions),
 	"session.revoke": operation((*Ringwall).revokeSessions),
+	"role.list":      operation((*Ringwall).listRoles),
+	"role.allow":     operation((*Ringwall).allowRole),
+	"role.deny":      operation((*Ringwall).denyRole),
+	"policy.show":    operation((*Ringwall).showPolicy),
 	"limits.show":    operation((*Ringwall).showLimits),
 	"limits.clear":   operation((*Ringwall).clearLimits),
 	"limits.block":   operation((*Ringwall).block),

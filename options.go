@@ -36,6 +36,11 @@ type Options struct {
 	// canonical and stands in mails. A request for any other host is answered 421.
 	Origins []string
 
+	// CORS are the exact origins of frontends elsewhere whose pages may call the application behind [Ringwall.Protect], as
+	// "https://app.example.org", with `Authorization: Bearer` and without cookies; see docs/api.md. They may not call the
+	// routes of Ringwall. What another origin sends with a cookie is refused as ever. Default: none.
+	CORS []string
+
 	// Prefix is where the routes of Ringwall live. Default: "/auth".
 	Prefix string
 

@@ -10,7 +10,8 @@
 //		log.Fatal(err)
 //	}
 //	defer rw.Close(ctx)
-//	http.ListenAndServe(addr, rw.Protect(app, "GET /{$}")) // sign-in lives under /auth/, beside your application
+//	server := ringwall.Server(rw.Protect(app, "GET /{$}")) // sign-in lives under /auth/, beside your application
+//	err = server.ListenAndServeTLS(cert, key)
 //
 // In a handler behind Protect, [github.com/ringwall/ringwall/session.From] says who is signed in.
 //
@@ -122,11 +123,19 @@ func (rw *Ringwall) Handler() http.Handler {
 // An [authz.Mux] is guarded by its rules instead: each is checked before anything of the application runs, and once more by the
 // mux. Give it as it is, not wrapped; a wrapped one checks its rules itself, and its public routes need a session.
 //
-// It panics if a pattern is not one, as net/http does, and if there are patterns beside a Mux. The headers of the application's answers are completed where it has set none.
+// It panics if a pattern is not one, as net/http does, if there are patterns beside a Mux, and if a route of the Mux lies below
+// [Options].Prefix, where Ringwall answers. The headers of the application's answers are completed where it has set none.
 func (rw *Ringwall) Protect(application http.Handler, public ...string) http.Handler {
 	guarded := rw.chain.Protect(rw.table, application, public)
+	routes := routesOf(application, public)
+	for _, r := range routes() {
+		_, path := splitPattern(r.Pattern)
+		if at := max(strings.Index(path, "/"), 0); strings.HasPrefix(path[at:], rw.opt.Prefix+"/") {
+			panic("ringwall: nobody would reach the route " + r.Pattern + ": everything below " + rw.opt.Prefix + " is Ringwall's. Give it another path, or set Options.Prefix")
+		}
+	}
 	rw.mounting.Lock()
-	rw.mounted = append(rw.mounted, routesOf(application, public))
+	rw.mounted = append(rw.mounted, routes)
 	rw.mounting.Unlock()
 	rw.recordServing()
 	return guarded

@@ -32,6 +32,7 @@ type Mux struct {
 	methods []string // that patterns name, sorted
 	inner   *http.ServeMux
 	guarded http.Handler // inner, for plain paths alone
+	probes  sync.Pool
 }
 
 // NewMux makes a Mux without routes.
@@ -43,6 +44,9 @@ func NewMux() *Mux {
 
 // Handle registers a handler for the requests that match the pattern and that the rule admits. It panics if the pattern
 // is not one or conflicts with another, as net/http does, and if there is no handler.
+//
+// A Mux may be the handler of a route of another, for a group such as "/admin/": then both rules hold, and a path that the
+// group does not know is closed too. [Mux.Routes] lists the route of the group alone.
 func (m *Mux) Handle(pattern string, rule Rule, h http.Handler) {
 	if h == nil {
 		panic("authz: no handler for " + pattern)
@@ -153,9 +157,15 @@ func (m *Mux) find(r *http.Request) *entry {
 	if r.Method == http.MethodConnect {
 		return nil // net/http would match its path and its host in another way
 	}
-	p := probe{}
-	m.guarded.ServeHTTP(&p, r)
-	return p.found
+	p, _ := m.probes.Get().(*probe)
+	if p == nil {
+		p = &probe{}
+	}
+	p.found = nil
+	m.guarded.ServeHTTP(p, r)
+	e := p.found
+	m.probes.Put(p)
+	return e
 }
 
 // entry is a route with its handler.

@@ -147,6 +147,31 @@ func TestMuxTellsStrangersNothing(t *testing.T) {
 	}
 }
 
+// S063: a group is covered wholesale, with what is not in it yet.
+func TestMuxAsAGroupOfAnother(t *testing.T) {
+	reached := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }
+	group, mux := authz.NewMux(), authz.NewMux()
+	group.HandleFunc("GET /admin/users", authz.SignedIn(), reached)
+	group.HandleFunc("GET /admin/keys", authz.Fresh(5*time.Minute), reached)
+	mux.Handle("/admin/", authz.Role("admin"), group)
+	for _, tt := range []struct {
+		path                     string
+		anonymous, member, stale int
+	}{
+		{"/admin/users", 401, 403, 204},
+		{"/admin/keys", 401, 403, 403},
+		{"/admin/new", 401, 403, 404},
+		{"/admin/", 401, 403, 404},
+	} {
+		for i, ctx := range []context.Context{anonymous(), as(0, "10.0.0.1", "member"), as(time.Hour, "10.0.0.1", "admin")} {
+			want := []int{tt.anonymous, tt.member, tt.stale}[i]
+			if status, _, _ := ask(t, mux, ctx, "GET", tt.path); status != want {
+				t.Errorf("GET %s of the group = %d as number %d, want %d", tt.path, status, i, want)
+			}
+		}
+	}
+}
+
 // A rule that panics admits nobody.
 func TestMuxWithARuleThatPanics(t *testing.T) {
 	mux := authz.NewMux()

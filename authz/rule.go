@@ -19,7 +19,7 @@
 //
 // Behind ringwall's Protect the rule is checked in the chain, before anything of yours runs, and once more by the Mux, at
 // the handler's door. A Mux elsewhere checks by itself: with the session that Protect has proved, and where there is none
-// only Public routes are open.
+// only Public routes are open. Wrapped in another handler it has the session but not the address, so From admits nobody.
 //
 // # What it does not catch
 //

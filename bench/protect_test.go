@@ -3,14 +3,17 @@ package bench_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ringwall/ringwall"
+	"github.com/ringwall/ringwall/authz"
 	"github.com/ringwall/ringwall/password"
 	"github.com/ringwall/ringwall/session"
 )
@@ -126,6 +129,27 @@ func BenchmarkProtectStranger(b *testing.B) {
 	r := request("/")
 	r.Header.Del("Cookie")
 	serve(b, rw.Protect(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }), "GET /{$}"), r, http.StatusOK)
+}
+
+// BenchmarkProtectMux is an application with as many routes, each with its rule: it is asked for by the chain, and once more by the mux.
+func BenchmarkProtectMux(b *testing.B) {
+	for _, n := range []int{1, 10, 100, 1000} {
+		b.Run(fmt.Sprintf("routes=%d", n), func(b *testing.B) {
+			rw, request := warm(b)
+			mux := authz.NewMux()
+			rules := []authz.Rule{authz.SignedIn(), authz.Role("admin"), authz.All(authz.Role("admin"), authz.Fresh(time.Hour))}
+			for i := range n {
+				mux.HandleFunc(fmt.Sprintf("GET /area-%d/things-%d/{id}", i%17, i), rules[i%len(rules)], func(w http.ResponseWriter, r *http.Request) {
+					status := http.StatusOK
+					if s, ok := session.From(r.Context()); !ok || s.Email == "" || r.PathValue("id") == "" {
+						status = http.StatusInternalServerError
+					}
+					w.WriteHeader(status)
+				})
+			}
+			serve(b, rw.Protect(mux), request(fmt.Sprintf("/area-%d/things-%d/4711", n/2%17, n/2)), http.StatusOK)
+		})
+	}
 }
 
 // BenchmarkProtectSessionParallel shows whether checks wait for each other.

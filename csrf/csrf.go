@@ -1,23 +1,24 @@
 // Package csrf refuses requests that another site makes a browser send in your user's name.
 //
-// There are two layers, and either of them alone stops a cross-site form. [Guard.Check] asks where the request comes
-// from and belongs in front of everything; it needs no state:
+// There are two layers, and either of them alone stops a cross-site form. [Guard.Handler] puts both in front of a handler:
 //
 //	guard, err := csrf.New(csrf.HMAC(key), "https://app.example.org")
 //	…
-//	if err := guard.Check(r); err != nil {
-//		input.Refuse(w, r, err) // 403, saying which header was wrong
-//		return
-//	}
+//	server := guard.Handler(mux, func(r *http.Request) csrf.Binding {
+//		return csrf.Session(sessionOf(r)) // the id, never empty for whoever is signed in
+//	})
 //
-// [Guard.CheckToken] asks for a secret that only a page of yours can have read. Put [Guard.Token] into a hidden field
-// named csrf_token, or hand it to your script for the header X-CSRF-Token. It is bound to the session, or before there
-// is one, to a cookie with a random value that the form's page has set: bind sign-in and sign-out too, or somebody can
-// be signed in to an attacker's account without noticing.
+// The first layer asks where the request comes from, and needs no state ([Guard.Check]). The second asks for a secret
+// that only a page of yours can have read ([Guard.CheckToken]): put [Guard.Token] into a hidden field named csrf_token,
+// or hand it to your script for the header X-CSRF-Token. It is bound to the session, or before there is one, to a cookie
+// with a random value that the form's page has set ([PreSession]): bind sign-in and sign-out too, or somebody can be
+// signed in to an attacker's account without noticing. Call the layers yourself where you want to count refusals, or
+// have forms that are not urlencoded.
 //
 // # The rule
 //
-// GET, HEAD, OPTIONS and TRACE pass: they must not change anything. Any other request passes
+// GET, HEAD, OPTIONS and TRACE pass: they must not change anything. Any other request, and one that asks for another
+// protocol (a WebSocket is opened by a GET and changes what it likes), passes
 //
 //   - if Sec-Fetch-Site, which script cannot forge, is same-origin or none (typed, reloaded, from a bookmark);
 //   - otherwise if Origin is one of the listed origins, letter for letter;
@@ -112,11 +113,37 @@ func New(mac MAC, origins ...string) (*Guard, error) {
 	}, nil
 }
 
+// Handler is [Guard.Check] and, for what changes something, [Guard.CheckToken] in front of a handler. Binding says what the
+// tokens of a request belong to; a zero Binding has none, so that it is refused. Requests with a bearer token and without
+// cookies need no token. The handler finds a form that was read for its token in r.PostForm. Refusals are problem documents
+// (403, and 400 or 413 for a form that cannot be read), and answers vary on Origin and Sec-Fetch-Site.
+func (g *Guard) Handler(next http.Handler, binding func(*http.Request) Binding) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Add("Vary", "Origin, Sec-Fetch-Site")
+		err := g.Check(r)
+		if err == nil && !isSafe(r.Method) && (len(r.Header["Cookie"]) > 0 || !hasBearer(r)) {
+			err = g.CheckToken(r, binding(r))
+		}
+		if err != nil {
+			input.Refuse(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func isSafe(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	return false
+}
+
 // Check returns an error unless the request is safe or comes from a listed origin, or from no browser. The error is a
 // 403, says which header was wrong and how to mend it, and is [ErrCrossOrigin].
 func (g *Guard) Check(r *http.Request) error {
-	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+	if isSafe(r.Method) && len(r.Header["Upgrade"]) == 0 {
 		return nil
 	}
 	origins, sites := r.Header["Origin"], r.Header["Sec-Fetch-Site"]

@@ -273,6 +273,7 @@ func TestAnActAndItsEventAreOne(t *testing.T) {
 			"revoke others":  func() int { return c.Delete("/auth/v1/sessions").Status },
 			"user.create":    command("user.create", `{"email":"made@example.org","roles":["admin"]}`),
 			"user.grant":     command("user.grant", `{"user":"one@example.org","role":"editor"}`),
+			"role.allow":     command("role.allow", `{"role":"editor","permission":"page.edit","reason":"x"}`),
 			"user.lock":      command("user.lock", `{"user":"one@example.org","reason":"x"}`),
 			"session.revoke": command("session.revoke", `{"user":"one@example.org","all":true}`),
 		}
@@ -281,7 +282,7 @@ func TestAnActAndItsEventAreOne(t *testing.T) {
 		for _, fault := range [][2]string{
 			{"INSERT", "ringwall_audit"}, {"INSERT", "ringwall_person_keys"}, {"INSERT", "ringwall_outbox"}, {"INSERT", "ringwall_signups"}, {"INSERT", "ringwall_users"},
 			{"UPDATE", "ringwall_users"}, {"INSERT", "ringwall_sessions"}, {"DELETE", "ringwall_sessions"}, {"INSERT", "ringwall_resets"}, {"DELETE", "ringwall_resets"},
-			{"INSERT", "ringwall_roles"}, {"DELETE", "ringwall_signups"}, {"INSERT", "ringwall_devices"}, {"INSERT", "ringwall_email_changes"},
+			{"INSERT", "ringwall_roles"}, {"DELETE", "ringwall_signups"}, {"INSERT", "ringwall_devices"}, {"INSERT", "ringwall_email_changes"}, {"INSERT", "ringwall_role_permissions"},
 		} {
 			within(t, 10*time.Second, "no mail waits", func() bool { return count(t, admin, `SELECT COUNT(*) FROM ringwall_outbox`) == 0 })
 			mend := breakTable(t, db, admin, fault[0], fault[1])
@@ -309,7 +310,7 @@ func TestAnActAndItsEventAreOne(t *testing.T) {
 		}
 		// Mended, everything works, and the log is whole.
 		want(t, "the session", c.Get("/"), 200, "")
-		for _, name := range []string{"sign-up", "confirm", "forgot", "change", "user.create", "user.grant", "user.lock"} {
+		for _, name := range []string{"sign-up", "confirm", "forgot", "change", "user.create", "user.grant", "user.lock", "role.allow"} {
 			tell(t, admin, `DELETE FROM ringwall_attempts`)
 			if status := acts[name](); status >= 300 {
 				t.Errorf("%s after all was mended = %d", name, status)
@@ -324,7 +325,7 @@ func TestAnActAndItsEventAreOne(t *testing.T) {
 
 // breaks are the acts that must fail when a change of a table does.
 var breaks = map[string][]string{
-	"INSERT ringwall_audit":       {"sign-up", "confirm", "sign-in", "forgot", "reset", "proof", "change", "address", "revoke others", "user.create", "user.grant", "user.lock", "session.revoke"},
+	"INSERT ringwall_audit":       {"sign-up", "confirm", "sign-in", "forgot", "reset", "proof", "change", "address", "revoke others", "user.create", "user.grant", "user.lock", "session.revoke", "role.allow"},
 	"INSERT ringwall_person_keys": {"confirm", "user.create"},
 	"INSERT ringwall_outbox":      {"sign-up", "forgot", "reset", "change", "address", "user.create", "user.lock", "sign-in"},
 	"INSERT ringwall_signups":     {"sign-up"},
@@ -338,5 +339,6 @@ var breaks = map[string][]string{
 	"DELETE ringwall_signups":     {"confirm"},
 	"INSERT ringwall_devices":     {"sign-in"},
 
-	"INSERT ringwall_email_changes": {"address"},
+	"INSERT ringwall_email_changes":    {"address"},
+	"INSERT ringwall_role_permissions": {"role.allow"},
 }

@@ -122,13 +122,35 @@ func TestMuxDeniesWithoutTheChainsCheck(t *testing.T) {
 	}
 }
 
-// A mux has its own public routes: patterns beside it would be a second truth.
-func TestProtectRefusesPatternsBesideAMux(t *testing.T) {
+// What would be a second truth, or a route that nobody reaches, is told at start.
+func TestProtectRefusesWhatWouldNotHold(t *testing.T) {
 	s := ringwalltest.Start(t)
-	defer func() {
-		if text, _ := recover().(string); !strings.Contains(text, "authz.Public()") {
-			t.Errorf("Protect panics with %q, want the mend", text)
-		}
-	}()
-	s.Ringwall.Protect(ledger(), "GET /{$}")
+	below := func(pattern string) *authz.Mux {
+		mux := authz.NewMux()
+		mux.Handle(pattern, authz.SignedIn(), http.NotFoundHandler())
+		return mux
+	}
+	for name, tt := range map[string]struct {
+		mux    *authz.Mux
+		public []string
+		mend   string
+	}{
+		"patterns beside a mux":              {ledger(), []string{"GET /{$}"}, "authz.Public()"},
+		"a route below the prefix":           {below("GET /auth/invoices"), nil, "Options.Prefix"},
+		"a route of a host below the prefix": {below("app.example.org/auth/{rest...}"), nil, "Options.Prefix"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if text, _ := recover().(string); !strings.Contains(text, tt.mend) {
+					t.Errorf("Protect panics with %q, want the mend %q", text, tt.mend)
+				}
+			}()
+			s.Ringwall.Protect(tt.mux, tt.public...)
+		})
+	}
+	before := len(s.Ringwall.Routes())
+	s.Ringwall.Protect(below("/authors/{name}"))
+	if after := len(s.Ringwall.Routes()); after != before+1 {
+		t.Errorf("%d routes are listed after one more, want %d", after, before+1)
+	}
 }

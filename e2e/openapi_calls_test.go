@@ -38,6 +38,7 @@ func TestEveryOperationAnswersAsDescribed(t *testing.T) {
 	s.passwords()
 	s.own()
 	s.administrators()
+	s.reports()
 	s.refusals()
 	for _, o := range s.operations() {
 		var success, refusal bool
@@ -176,6 +177,23 @@ func (s story) administrators() {
 	s.call(c, "POST", "/auth/v1/admin/users/"+me+"/lock", why, 409, "last-administrator")
 }
 
+// reports sends what browsers send by themselves: from no page that could say so, and without a token.
+func (s story) reports() {
+	for kind, bodies := range map[string]map[string]int{
+		"application/csp-report":   {`{"csp-report":{"document-uri":"` + s.server.URL + `/","effective-directive":"img-src"}}`: 204, "{": 400},
+		"application/reports+json": {"[]": 204, `{}`: 400, "[" + strings.Repeat(" ", 70_000) + "]": 413},
+		"text/plain":               {"[]": 415},
+	} {
+		for body, status := range bodies {
+			got := raw(s.T, s.server, "POST", reportsPath, []byte(body), func(r *http.Request) { r.Header.Set("Content-Type", kind) })
+			if got.Status != status {
+				s.Errorf("%s: %.60s = %d, want %d", kind, body, got.Status, status)
+			}
+			s.check(s.T, operation{"POST", reportsPath}, got)
+		}
+	}
+}
+
 // refusals sends every operation what each of them refuses, and too much of what is counted.
 func (s story) refusals() {
 	id := identity.NewRandomID().String()
@@ -197,6 +215,9 @@ func (s story) refusals() {
 		}
 		as := func(name string, values ...string) func(http.Header) { return func(h http.Header) { h[name] = values } }
 		send("a foreign host", 421, "", as("Accept", "*/*"), "evil.test")
+		if o.path == reportsPath {
+			continue // asks nobody who they are and where they come from
+		}
 		send("two cookies", 400, "", as("Cookie", "__Host-ringwall=a; __Host-ringwall=b"), "")
 		if s.at(o.pointer("security")) != nil {
 			send("without a session", 401, "{}", as("Accept", "*/*"), "")

@@ -15,22 +15,26 @@ import (
 //   - sets Content-Security-Policy, Cache-Control (no-store), Referrer-Policy, Permissions-Policy and the three Cross-Origin policies
 //     where the handler has set none (an empty value counts as none: to loosen one, name the looser value);
 //   - adds what the answer depends on to Vary, unless the handler calls it public in Cache-Control;
+//   - adds the charset to a Content-Type that is text/html and nothing else: a browser that guesses one may read markup
+//     where there was none;
 //   - removes Server and X-Powered-By.
 //
 // A panic passes through with the headers in place, so that whoever recovers outside can answer with them. The writer
 // that the handler sees works with [http.ResponseController], flushes, hijacks and sends files as the server's own.
 func (p *Policy) App(next http.Handler) http.Handler {
+	complete := p.complete
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		set(w.Header(), p.always)
-		guarded := &appWriter{ResponseWriter: w, policy: p}
+		guarded := &headWriter{ResponseWriter: w, complete: complete}
 		defer guarded.finish()
 		next.ServeHTTP(guarded, r)
 	})
 }
 
-type appWriter struct {
+// headWriter has the head of an answer completed just before it is sent.
+type headWriter struct {
 	http.ResponseWriter
-	policy   *Policy
+	complete func(http.Header)
 	finished bool
 	sent     bool
 }
@@ -40,29 +44,35 @@ type appWriter struct {
 // still possible: if not, panic with [http.ErrAbortHandler], so that the client sees a broken answer and no whole one.
 // Of any other writer it knows nothing and says false.
 func Sent(w http.ResponseWriter) bool {
-	guarded, ok := w.(*appWriter)
+	guarded, ok := w.(*headWriter)
 	return ok && guarded.sent
 }
 
 // finish completes the head, once, just before it is sent. Not earlier: handlers replace and clear headers until then
 // (httputil.ReverseProxy clears all of them after an informational answer).
-func (w *appWriter) finish() {
+func (w *headWriter) finish() {
 	if w.finished {
 		return
 	}
 	w.finished = true
-	h := w.Header()
-	set(h, w.policy.always)
+	w.complete(w.Header())
+}
+
+func (p *Policy) complete(h http.Header) {
+	set(h, p.always)
 	delete(h, "Server")
 	delete(h, "X-Powered-By")
-	public := isPublic(h["Cache-Control"])
-	for _, f := range w.policy.unlessSet {
-		if isEmpty(h[f.name]) {
+	public, chosen := isPublic(h["Cache-Control"]), !isEmpty(h[contentPolicy])
+	for _, f := range p.unlessSet {
+		if isEmpty(h[f.name]) && !(chosen && f.name == contentReports) { // which would report on a policy that is not in force
 			h[f.name] = f.value
 		}
 	}
+	if kind := h["Content-Type"]; len(kind) == 1 && strings.EqualFold(kind[0], "text/html") {
+		h["Content-Type"] = p.html
+	}
 	if !public {
-		w.policy.addVary(h)
+		p.addVary(h)
 	}
 }
 
@@ -97,7 +107,7 @@ func isPublic(cacheControl []string) bool {
 	return false
 }
 
-func (w *appWriter) WriteHeader(status int) {
+func (w *headWriter) WriteHeader(status int) {
 	if status >= 200 || status == http.StatusSwitchingProtocols {
 		w.finish()
 		w.sent = true
@@ -105,43 +115,43 @@ func (w *appWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func (w *appWriter) Write(body []byte) (int, error) {
+func (w *headWriter) Write(body []byte) (int, error) {
 	w.finish()
 	w.sent = true
 	return w.ResponseWriter.Write(body)
 }
 
-func (w *appWriter) WriteString(body string) (int, error) {
+func (w *headWriter) WriteString(body string) (int, error) {
 	w.finish()
 	w.sent = true
 	return io.WriteString(w.ResponseWriter, body)
 }
 
 // ReadFrom lets the server send a file without copying it through memory.
-func (w *appWriter) ReadFrom(src io.Reader) (int64, error) {
+func (w *headWriter) ReadFrom(src io.Reader) (int64, error) {
 	w.finish()
 	w.sent = true
 	return io.Copy(w.ResponseWriter, src)
 }
 
 // FlushError is what [http.ResponseController] calls.
-func (w *appWriter) FlushError() error {
+func (w *headWriter) FlushError() error {
 	w.finish()
 	w.sent = true
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
 // Flush is for handlers that ask for [http.Flusher].
-func (w *appWriter) Flush() {
+func (w *headWriter) Flush() {
 	_ = w.FlushError() // the interface has nowhere to put it; the next Write fails too
 }
 
 // Hijack is for handlers that ask for [http.Hijacker].
-func (w *appWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (w *headWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	w.sent = w.sent || err == nil
 	return conn, buffered, err
 }
 
 // Unwrap is what [http.ResponseController] needs for the rest.
-func (w *appWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *headWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

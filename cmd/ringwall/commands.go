@@ -16,6 +16,8 @@ type commands struct {
 	Migrate  migrateCommands  `cmd:"" help:"Bring the tables of the database up to date."`
 	User     userCommands     `cmd:"" help:"Look after people."`
 	Session  sessionCommands  `cmd:"" help:"Look after sessions."`
+	Role     roleCommands     `cmd:"" help:"Say what roles allow."`
+	Policy   policyCommand    `cmd:"" help:"List every route with its rule."`
 	Limits   limitsCommands   `cmd:"" help:"See and lift what holds people up, and keep networks out."`
 	Audit    auditCommands    `cmd:"" help:"Read and check the audit log."`
 	Alert    alertCommands    `cmd:"" help:"See what goes on."`
@@ -31,7 +33,7 @@ func newCommands() *commands {
 	c.Dev.settingFlags = newSettingFlags(settings.Dev)
 	c.Serve.settingFlags = newSettingFlags(settings.Serve)
 	c.Migrate.settingFlags = newSettingFlags(settings.Migrate)
-	for _, flags := range []*settingFlags{&c.User.settingFlags, &c.Session.settingFlags, &c.Limits.settingFlags, &c.Audit.settingFlags, &c.Alert.settingFlags, &c.Webhook.settingFlags} {
+	for _, flags := range []*settingFlags{&c.User.settingFlags, &c.Session.settingFlags, &c.Role.settingFlags, &c.Policy.settingFlags, &c.Limits.settingFlags, &c.Audit.settingFlags, &c.Alert.settingFlags, &c.Webhook.settingFlags} {
 		*flags = newSettingFlags(settings.Operate)
 	}
 	return c

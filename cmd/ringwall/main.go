@@ -4,6 +4,8 @@
 //	ringwall serve                      serve people; refuses to start unsafe, and says how to mend it
 //	ringwall migrate up|status|dry-run  bring the tables of a PostgreSQL database up to date, as their owner
 //	ringwall user …, session …          look after people and their sessions
+//	ringwall role list|allow|deny       say what roles allow
+//	ringwall policy                     list every route with its rule
 //	ringwall limits show|clear|block …  see and lift what holds people up, and keep networks out
 //	ringwall audit tail|export|verify   read and check the audit log
 //	ringwall alert list, webhook …      see what goes on; send webhooks again that were given up

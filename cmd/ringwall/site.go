@@ -15,17 +15,15 @@ import (
 	"time"
 
 	"github.com/ringwall/ringwall"
+	"github.com/ringwall/ringwall/authz"
 	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/settings"
 )
 
 // How long a client may take, and how long the end may.
 const (
-	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 30 * time.Second
-	writeTimeout      = 60 * time.Second
+	readHeaderTimeout = 5 * time.Second // of who watches; for everybody else ringwall.Server says
 	idleTimeout       = 120 * time.Second
-	headerMaxBytes    = 32 << 10
 	drainTimeout      = 20 * time.Second
 	closeTimeout      = 10 * time.Second
 )
@@ -129,10 +127,8 @@ func (s *site) start() ([]server, <-chan error) {
 }
 
 func (s *site) publicServer() *http.Server {
-	server := &http.Server{
-		Handler: s.handler(), ErrorLog: serverErrors(s.log), DisableGeneralOptionsHandler: true,
-		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerMaxBytes,
-	}
+	server := ringwall.Server(s.handler())
+	server.ErrorLog = serverErrors(s.log)
 	if s.tls != nil {
 		server.TLSConfig = s.tls.Clone()
 	}
@@ -155,10 +151,15 @@ func (s *site) markStranger(ctx context.Context, conn net.Conn) context.Context 
 	return context.WithValue(ctx, strangerKey{}, true)
 }
 
+// rootPattern is the one route of the program itself.
+const rootPattern = "GET /{$}"
+
 // handler is the library's, and at the root a way to it. There is no mux here: it would mend paths which the library refuses.
 func (s *site) handler() http.Handler {
 	ours := s.rw.Handler()
-	home := s.rw.Protect(http.RedirectHandler(s.options.Prefix+"/", http.StatusSeeOther), "GET /{$}")
+	root := authz.NewMux()
+	root.Handle(rootPattern, authz.Public(), http.RedirectHandler(s.options.Prefix+"/", http.StatusSeeOther))
+	home := s.rw.Protect(root)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case len(s.onlyFrom) > 0 && r.Context().Value(strangerKey{}) != nil:

@@ -145,6 +145,18 @@ type AdminReader interface {
 	SearchUsers(ctx context.Context, filter UserFilter) ([]User, error) // the Password is left out
 }
 
+// RoleReader reads what roles allow.
+type RoleReader interface {
+	RolePermissions(ctx context.Context) ([]RolePermission, error) // by role and permission
+}
+
+// RoleTx changes what roles allow. Both act on the next request of everybody who holds the role, and report whether
+// there was anything to change.
+type RoleTx interface {
+	AllowRole(ctx context.Context, mapping RolePermission) (bool, error)
+	DenyRole(ctx context.Context, mapping RolePermission) (bool, error)
+}
+
 // InvitationReader reads invitations.
 type InvitationReader interface {
 	Invitations(ctx context.Context, after string, nowMicros int64, limit int) ([]Invitation, error) // by canonical address, without those that have expired
@@ -173,6 +185,7 @@ type Store interface {
 	LinkReader
 	AdminReader
 	InvitationReader
+	RoleReader
 	limits.BlockStore
 	// Counter is how a counter stands; zero if it is not there, or its past is forgotten.
 	Counter(ctx context.Context, key []byte, nowMicros int64) (Counter, error)
@@ -198,6 +211,8 @@ type Tx interface {
 	OwnReader
 	UserTx
 	AdminTx
+	RoleReader
+	RoleTx
 	InvitationTx
 	ImportTx
 	SignupTx

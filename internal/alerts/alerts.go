@@ -46,6 +46,7 @@ const (
 	Stuffing        = "stuffing"         // stolen pairs of address and password tried from many networks
 	SessionGuessing = "session-guessing" // many session tokens that are none
 	Mails           = "mails"            // strangers cause more mails than they may
+	ForeignScript   = "foreign-script"   // browsers of several people stopped what a page of ours tried to run or load
 )
 
 const (

@@ -69,6 +69,7 @@ func (a *API) Routes() []chain.Route {
 		{Method: "GET", Path: "/v1/me/export", Rule: fresh, Status: 200, Out: reflect.TypeFor[exportReply](), Handler: http.HandlerFunc(a.export), Errors: []string{"fresh-required", "too-many-requests"}, Summary: "Everything that is held about the person, as a file. Three times a day."},
 		route(a, "DELETE", "/v1/me", fresh, 202, a.deleteMe, "Delete the account after a delay. All sessions end at once; the mailed link undoes it.", "login-failed", "fresh-required", "conflict", "last-administrator", "too-many-requests", "busy"),
 		route(a, "POST", "/v1/keep-account", public, 204, a.keepAccount, "Undo a deletion by the mailed link. Nobody is signed in.", "link-invalid"),
+		{Method: "POST", Path: chain.ReportsPath, Rule: authz.Public(), Open: true, Status: 204, Kinds: []string{"application/csp-report", "application/reports+json"}, Handler: a.chain.Reports(), Summary: "Take what browsers report of pages that broke their Content-Security-Policy."},
 	}, a.adminRoutes()...)
 }
 

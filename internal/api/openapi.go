@@ -77,10 +77,17 @@ func operation(prefix string, r chain.Route, schemas object) object {
 	if hasBody(r) {
 		op["requestBody"] = object{"required": true, "content": object{"application/json": object{"schema": reference(r.In, schemas, isAsked)}}}
 	}
+	if r.Kinds != nil {
+		content := object{}
+		for _, kind := range r.Kinds {
+			content[kind] = object{}
+		}
+		op["requestBody"] = object{"required": true, "content": content}
+	}
 	if r.Rule.Needs() {
 		op["security"] = []object{{"cookie": []string{}}, {"bearer": []string{}}}
 	}
-	if r.Method != http.MethodGet {
+	if r.Method != http.MethodGet && !r.Open {
 		parameters = append(parameters, object{"$ref": "#/components/parameters/CSRFToken"})
 	}
 	if parameters != nil {
@@ -101,7 +108,10 @@ func operation(prefix string, r chain.Route, schemas object) object {
 func codesOf(r chain.Route) []string {
 	codes := append([]string{"internal", "unavailable", "malformed", "misdirected"}, r.Errors...)
 	if r.Method != http.MethodGet {
-		codes = append(codes, "csrf", "too-large") // a form is read for its token, whatever the route takes
+		codes = append(codes, "too-large") // a form is read for its token, whatever the route takes
+	}
+	if r.Method != http.MethodGet && !r.Open {
+		codes = append(codes, "csrf")
 	}
 	if r.Rule.Needs() {
 		codes = append(codes, "unauthenticated")

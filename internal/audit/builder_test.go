@@ -257,8 +257,8 @@ func TestVocabularyIsComplete(t *testing.T) {
 	for level, names := range map[audit.Level]string{
 		audit.Info: "authn_login_success authn_login_successafterfail authn_password_change session_created session_renewed session_expired session_logout",
 		audit.Warn: "authn_login_fail authn_login_fail_max authn_login_lock authz_change authz_admin crypt_decrypt_fail excess_rate_limit_exceeded " +
-			"excess_sessions_exceeded input_validation_fail malicious_csrf sensitive_create sensitive_read sys_startup sys_shutdown user_created user_updated " +
-			"user_archived user_restored user_deleted user_exported alert_closed",
+			"excess_sessions_exceeded input_validation_fail malicious_csrf malicious_csp_violation sensitive_create sensitive_read sys_startup sys_shutdown user_created user_updated " +
+			"privilege_permissions_changed user_archived user_restored user_deleted user_exported alert_closed",
 		audit.Critical: "authn_password_change_fail authz_fail malicious_extraneous sequence_fail alert_opened",
 	} {
 		for _, name := range strings.Fields(names) {

@@ -17,10 +17,12 @@ const (
 	AuthzFail             Name = "authz_fail"
 	AuthzChange           Name = "authz_change"
 	AuthzAdmin            Name = "authz_admin"
+	PrivilegeChanged      Name = "privilege_permissions_changed"
 	RateLimitExceeded     Name = "excess_rate_limit_exceeded"
 	SessionsExceeded      Name = "excess_sessions_exceeded"
 	InputValidationFail   Name = "input_validation_fail"
 	MaliciousCSRF         Name = "malicious_csrf"
+	MaliciousCSPViolation Name = "malicious_csp_violation" // the vocabulary has no word for what a browser reports
 	MaliciousExtraneous   Name = "malicious_extraneous"
 	SequenceFail          Name = "sequence_fail"
 	SessionCreated        Name = "session_created"

@@ -29,9 +29,10 @@ import (
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sessions"
 	"github.com/ringwall/ringwall/internal/watch"
+	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// Config is what a Chain needs; every field but Watch, the proxies, the networks, Roles and Log is required.
+// Config is what a Chain needs; every field but Watch, CORS, the proxies, the networks, Roles and Log is required.
 type Config struct {
 	Sessions       *sessions.Manager
 	Keys           *secret.Keyring
@@ -39,6 +40,7 @@ type Config struct {
 	Watch          *watch.Watch // learns of tokens that no session has; may be nil
 	Blocks         *limits.Blocks
 	Origins        []string
+	CORS           []string // origins of frontends that may call the application with a bearer token; may be empty
 	Prefix         string
 	TrustedProxies []netip.Prefix
 	ProxyHeader    string
@@ -57,6 +59,8 @@ type Chain struct {
 	policy    *headers.Policy
 	origins   *input.Origins
 	guard     *csrf.Guard
+	cors      *headers.CORS // nil: no other origin may call
+	reports   *ratelimit.Limiter
 	errorPage func(http.ResponseWriter, *http.Request, error)
 	again     func(http.ResponseWriter, *http.Request, error) // refuseAgain, made once
 }
@@ -67,7 +71,11 @@ func New(c Config) (*Chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	policy, err := headers.New(headers.Options{InsecureTransport: c.Development})
+	policy, err := headers.New(headers.Options{InsecureTransport: c.Development, ReportTo: c.Prefix + ReportsPath})
+	if err != nil {
+		return nil, err
+	}
+	reports, err := newReportLimit(c.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -79,9 +87,10 @@ func New(c Config) (*Chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	made := &Chain{Config: c, Cookies: cookies, Admin: authz.Admin(c.AdminNetworks...), policy: policy, origins: origins, guard: guard}
+	made := &Chain{Config: c, Cookies: cookies, Admin: authz.Admin(c.AdminNetworks...), policy: policy, origins: origins, guard: guard, reports: reports}
 	made.again = made.refuseAgain
-	return made, nil
+	made.cors, err = made.newCORS(c.CORS)
+	return made, err
 }
 
 // ShowErrors sets how people are shown errors. Call it before serving.
@@ -122,8 +131,11 @@ func (c *Chain) setHeaders(w http.ResponseWriter, page bool) {
 
 // admit proves who asks and decides whether they may: identity, then the source of the request, then the rule.
 func (c *Chain) admit(w http.ResponseWriter, r *http.Request, p *proof, rule authz.Rule) bool {
-	err := c.identify(r, p)
-	if err == nil {
+	var err error
+	if !p.open {
+		err = c.identify(r, p)
+	}
+	if err == nil && !p.open {
 		err = c.checkSource(w, r, p)
 	}
 	if err == nil {
@@ -194,16 +206,16 @@ func (c *Chain) checkSource(w http.ResponseWriter, r *http.Request, p *proof) er
 	if err := c.bind(w, r, p); err != nil {
 		return err
 	}
-	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
-		if r.Header.Get("Upgrade") == "" {
-			return nil
-		}
-		return c.checkUpgrade(r, p) // a WebSocket is opened by a GET, and changes what it likes
+	if c.isFrontend(r, p) {
+		return nil
 	}
 	if err := c.guard.Check(r); err != nil {
 		c.refuse(r, c.describe(r, p), audit.MaliciousCSRF, "origin")
 		return err
+	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return nil
 	}
 	if p.bearer && p.signedIn {
 		return nil // a browser never adds this header by itself
@@ -220,17 +232,6 @@ func (c *Chain) checkSource(w http.ResponseWriter, r *http.Request, p *proof) er
 		return err
 	}
 	return nil
-}
-
-// checkUpgrade asks where a request for another protocol comes from, as if it were unsafe. There is no place for a token.
-func (c *Chain) checkUpgrade(r *http.Request, p *proof) error {
-	unsafe := *r
-	unsafe.Method = http.MethodPost
-	err := c.guard.Check(&unsafe)
-	if err != nil {
-		c.refuse(r, c.describe(r, p), audit.MaliciousCSRF, "origin")
-	}
-	return err
 }
 
 // bind finds out what the request's tokens belong to. Before sign-in that is a cookie which pages set.

@@ -16,6 +16,7 @@ type proof struct {
 	route string
 	page  bool
 	app   bool // of somebody else's application
+	open  bool // nobody is asked who they are
 
 	signedIn bool
 	bearer   bool // the session came in an Authorization header
@@ -40,11 +41,13 @@ func (c *Chain) actor(p *proof, origin identity.Request) identity.Actor {
 }
 
 // binding is what the request's tokens belong to: its session or, before sign-in, a cookie that pages set.
-func (p *proof) binding() csrf.Binding {
-	if p.signedIn {
-		return csrf.Session(p.session.ID.String())
+func (p *proof) binding() csrf.Binding { return bindingOf(p.signedIn, p.session.ID, p.pre) }
+
+func bindingOf(signedIn bool, session identity.ID, pre string) csrf.Binding {
+	if signedIn {
+		return csrf.Session(session.String())
 	}
-	return csrf.PreSession(p.pre)
+	return csrf.PreSession(pre)
 }
 
 // describe makes the Request, once: its id must be the same in the log, in the audit log and in the answer.
@@ -66,8 +69,8 @@ func (c *Chain) describe(r *http.Request, p *proof) *Request {
 		Route:     p.route,
 	})
 	if p.bound {
-		binding := p.binding()
-		req.csrf = func() string { return c.guard.Token(binding) }
+		signedIn, id, pre := p.signedIn, p.session.ID, p.pre
+		req.csrf = func() string { return c.guard.Token(bindingOf(signedIn, id, pre)) }
 	}
 	p.described = req
 	return req

@@ -20,10 +20,15 @@ type Route struct {
 	Summary string
 	Handler http.Handler
 
+	// Open lets anybody send it from anywhere: nobody is asked who they are, nor for a token. Its handler must change
+	// nothing that is somebody's, and insist on a content type that no form has.
+	Open bool
+
 	// What the API says and takes; empty for pages.
 	Page   bool         // answers HTML, errors included
 	Params reflect.Type // of path and query; nil: those of In, if it has any
 	In     reflect.Type // nil: no body
+	Kinds  []string     // content types of a body that is not In in JSON
 	Out    reflect.Type // nil: no body
 	Status int          // of success
 	Errors []string     // problem codes beside those every route can answer

@@ -112,7 +112,7 @@ func (c *Chain) refuseWith(w http.ResponseWriter, r *http.Request, p *proof, err
 func (c *Chain) serve(pattern string, route Route) http.Handler {
 	check, isCheck := route.Handler.(Check)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p := proof{route: pattern, page: route.Page}
+		p := proof{route: pattern, page: route.Page, open: route.Open}
 		if !c.enter(w, r, &p) {
 			return
 		}
@@ -175,11 +175,7 @@ func (c *Chain) Protect(ours *Table, app http.Handler, public []string) http.Han
 		defer c.recoverPanic(w, r, &proof{page: req.page, described: req}) // inside of App, whose writer knows whether the head is out
 		app.ServeHTTP(w, r)
 	}))
-	return input.PathGuard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if ours.owns(r) {
-			ours.ServeHTTP(w, r)
-			return
-		}
+	theirs := c.open(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		route := routeOf(r)
 		p := proof{route: cmp.Or(route.Pattern, "application"), app: true, page: strings.Contains(r.Header.Get("Accept"), "text/html")}
 		if !c.enter(w, r, &p) {
@@ -191,6 +187,13 @@ func (c *Chain) Protect(ours *Table, app http.Handler, public []string) http.Han
 		}
 		release(w.Header())
 		guarded.ServeHTTP(w, c.withSession(r, &p))
+	}))
+	return input.PathGuard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ours.owns(r) {
+			ours.ServeHTTP(w, r)
+			return
+		}
+		theirs.ServeHTTP(w, r)
 	}), c.refusePath)
 }
 
@@ -202,15 +205,15 @@ func routesOf(app http.Handler, public []string) func(*http.Request) authz.Route
 		}
 		return mux.Route
 	}
-	open := http.NewServeMux()
+	open, anybody, signedIn := http.NewServeMux(), authz.Route{Rule: authz.Public()}, authz.Route{Rule: authz.SignedIn()}
 	for _, pattern := range public {
 		open.Handle(pattern, found{app})
 	}
 	return func(r *http.Request) authz.Route {
-		if isFound(open, r) {
-			return authz.Route{Rule: authz.Public()}
+		if len(public) > 0 && isFound(open, r) {
+			return anybody
 		}
-		return authz.Route{Rule: authz.SignedIn()}
+		return signedIn
 	}
 }
 

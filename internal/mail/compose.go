@@ -233,6 +233,8 @@ func (c *composer) alert(kind Kind) {
 		what = c.say("alert.stuffing")
 	case "session-guessing":
 		what = c.say("alert.session_guessing")
+	case "foreign-script":
+		what = c.say("alert.foreign_script")
 	}
 	l.Subject, l.NotYou = c.say("alert.subject"), c.say("alert.why")
 	l.Intro = []string{what}

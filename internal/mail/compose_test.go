@@ -99,7 +99,7 @@ func alert(d *mail.Data) {
 func TestAlertsHaveWords(t *testing.T) {
 	for _, lang := range []string{"en", "de"} {
 		seen := map[string]bool{}
-		for _, kind := range []string{"ceiling", "one-address", "spraying", "stuffing", "session-guessing", "made-up"} {
+		for _, kind := range []string{"ceiling", "one-address", "spraying", "stuffing", "session-guessing", "foreign-script", "made-up"} {
 			d := full()
 			alert(&d)
 			d.Kind = kind

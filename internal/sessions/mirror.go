@@ -23,7 +23,7 @@ const (
 
 	// What an entry and a person take of the heap at the most, index and usual strings included; measured with a million.
 	entryCost  = 176
-	personCost = 240
+	personCost = 256
 )
 
 // budget is the memory that is left for entries and people together.
@@ -235,6 +235,9 @@ func (m *mirror) invalidate(inv Invalidation) {
 	for _, hash := range inv.Sessions {
 		m.shard(hash).remove(hash)
 	}
+	if inv.People {
+		m.people.clear()
+	}
 	m.people.remove(inv.Users)
 }
 
@@ -266,6 +269,9 @@ type people struct {
 	budget *budget
 }
 
+// costOf is what a person takes of the budget. A role can have many permissions, so their text is counted.
+func costOf(person *Person) int64 { return personCost + int64(len(person.Permissions)) }
+
 func (p *people) find(id identity.ID) (Person, bool) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -290,12 +296,15 @@ func (p *people) insert(person Person, before uint64) {
 	if _, have := p.byID[person.ID]; have {
 		return
 	}
-	if !p.budget.take(personCost, len(p.byID) == 0) {
-		for id := range p.byID { // whoever comes first: the order of a map is random
-			delete(p.byID, id)
-			break
+	for id, other := range p.byID { // whoever comes first: the order of a map is random
+		if p.budget.take(costOf(&person), false) {
+			p.byID[person.ID] = &person
+			return
 		}
+		delete(p.byID, id)
+		p.budget.give(costOf(other))
 	}
+	p.budget.take(costOf(&person), true)
 	p.byID[person.ID] = &person
 }
 
@@ -307,9 +316,9 @@ func (p *people) remove(ids []identity.ID) {
 	defer p.mu.Unlock()
 	p.gen.Add(1)
 	for _, id := range ids {
-		if _, ok := p.byID[id]; ok {
+		if person, ok := p.byID[id]; ok {
 			delete(p.byID, id)
-			p.budget.give(personCost)
+			p.budget.give(costOf(person))
 		}
 	}
 }
@@ -318,6 +327,8 @@ func (p *people) clear() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.gen.Add(1)
-	p.budget.give(int64(len(p.byID)) * personCost)
+	for _, person := range p.byID {
+		p.budget.give(costOf(person))
+	}
 	p.byID = map[identity.ID]*Person{}
 }

@@ -57,10 +57,12 @@ type Touch struct {
 }
 
 // Invalidation names what a committed change has made untrue: sessions that ended or changed, and people whose
-// roles, lock or profile changed. All means everything (the database was changed behind our back).
+// roles, lock or profile changed. People means everybody, because what roles allow has changed; All means everything (the
+// database was changed behind our back).
 type Invalidation struct {
 	Sessions []Hash
 	Users    []identity.ID
+	People   bool
 	All      bool
 }
 

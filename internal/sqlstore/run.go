@@ -92,6 +92,7 @@ type turn struct {
 type effects struct {
 	hashes       []sessions.Hash
 	users        []identity.ID
+	people       bool // all of them
 	all          bool
 	mail, events bool
 	webhook      bool

@@ -17,7 +17,11 @@ var (
 		SELECT s.id, s.user_id, s.device_id, s.token_hash, s.created_micros, s.last_seen_micros, s.expires_micros, s.idle_micros,
 			s.fresh_micros, s.remembered, s.bearer, s.address, s.user_agent,
 			u.email, u.display_name, u.language, u.locked_micros,
-			COALESCE((SELECT string_agg(role, ',') FROM ringwall_roles WHERE user_id = u.id), '')
+			COALESCE((SELECT string_agg(role, ',') FROM ringwall_roles WHERE user_id = u.id), ''),
+			COALESCE((SELECT string_agg(p.permission, ',')
+				FROM ringwall_roles AS r
+				JOIN ringwall_role_permissions AS p ON p.role = r.role
+				WHERE r.user_id = u.id), '')
 		FROM ringwall_sessions AS s
 		JOIN ringwall_users AS u ON u.id = s.user_id
 		WHERE s.token_hash = $1`)
@@ -64,7 +68,7 @@ func (s *Store) SessionByHash(ctx context.Context, hash sessions.Hash) (sessions
 		roles  string
 	)
 	read := func(row scanner) error {
-		return row.Scan(append(sessionColumns(&found), &person.Email, &person.DisplayName, &person.Language, &locked, &roles)...)
+		return row.Scan(append(sessionColumns(&found), &person.Email, &person.DisplayName, &person.Language, &locked, &roles, &person.Permissions)...)
 	}
 	var err error
 	if s.byHash != nil {

@@ -198,8 +198,8 @@ func (s *Store) Close() error {
 
 // announce tells what a committed transaction did. The engine calls it in the order of commits.
 func (s *Store) announce(e effects) {
-	if receive := s.receive.Load(); receive != nil && (e.all || len(e.hashes)+len(e.users) > 0) {
-		(*receive)(sessions.Invalidation{Sessions: e.hashes, Users: e.users, All: e.all})
+	if receive := s.receive.Load(); receive != nil && (e.all || e.people || len(e.hashes)+len(e.users) > 0) {
+		(*receive)(sessions.Invalidation{Sessions: e.hashes, Users: e.users, People: e.people, All: e.all})
 	}
 	if queued := s.onHook.Load(); queued != nil && e.webhook {
 		(*queued)()

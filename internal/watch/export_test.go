@@ -2,6 +2,7 @@ package watch
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 )
 
@@ -53,7 +54,14 @@ func (w *Watch) Fault() string {
 			return fmt.Sprintf("%s has sent %d tokens, want %d", source, w.guess.sources[source], n)
 		}
 	}
+	reporters, pages := map[netip.Prefix]int{}, map[uint64]int{}
+	for v := range w.broken.seen {
+		reporters[v.network]++
+		pages[v.page]++
+	}
 	switch {
+	case !maps.Equal(reporters, w.broken.networks) || !maps.Equal(pages, w.broken.pages) || w.broken.order.size != len(w.broken.seen) || len(w.broken.seen) > mostViolations:
+		return "reports of broken pages do not add up"
 	case s.places != places || s.singles != singles || s.few != few || s.all.failed != all.failed || s.all.signedIn != all.signedIn:
 		return fmt.Sprintf("%d places, %d singles, %d few, %+v; want %d, %d, %d, %+v", s.places, s.singles, s.few, s.all, places, singles, few, all)
 	case len(s.networks) != len(networks) || len(s.accounts) != len(accounts) || s.order.size != len(s.pairs) || len(s.pairs) > mostPairs:

@@ -5,6 +5,7 @@
 //	…
 //	w.SignIn(ctx, address, mac, watch.Failed) // after each attempt
 //	w.UnknownSession(ctx, address, token)     // a token that no session has
+//	w.Violation(ctx, address, page)           // a browser says that a page broke its policy
 //
 // # What it recognises
 //
@@ -22,6 +23,8 @@
 //   - Session guessing: two hundred different unknown tokens from one address (IPv6: /64), and ten times as many as
 //     accounts were signed in to from its network. An office whose sessions ended over the weekend sends as many,
 //     and signs in.
+//   - A foreign script: pages that broke their Content-Security-Policy, reported from three networks. One person's
+//     browser says so of many pages, for reasons of its own; several people's have met what stands in the page.
 //
 // The shares are there so that a threshold means the same for a classroom and for a network of a hundred thousand
 // people behind one address: there, twenty forgotten passwords in ten minutes are an ordinary morning.
@@ -33,7 +36,7 @@
 // # Memory and time
 //
 // Nothing is stored, and no address of a person is kept: accounts come as a MAC, tokens are hashed with a key of the
-// process. At most 32,768 pairs of network and account and 16,384 tokens are remembered, less than 32 MiB; beyond
+// process. At most 32,768 pairs of network and account, 16,384 tokens and 4,096 reports are remembered, less than 32 MiB; beyond
 // them the oldest go first. Whoever wants to be forgotten that way must make 32,768 attempts in ten minutes, for
 // which the other limits wait. A call costs a few lookups under a lock.
 //
@@ -55,6 +58,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -76,9 +80,13 @@ const (
 	guessedTokens      = 200 // one every three seconds
 	tokensToSignIns    = 10  // somebody who comes back with an old cookie signs in
 
-	mostPairs  = 1 << 15
-	mostTokens = 1 << 14
-	mostTold   = 20 // networks, when an alert opens
+	severalPeople = 3  // networks: two may be one person's
+	toldReports   = 64 // in the window, to the log
+
+	mostPairs      = 1 << 15
+	mostTokens     = 1 << 14
+	mostViolations = 1 << 12
+	mostTold       = 20 // networks, when an alert opens
 )
 
 // Outcome is how an attempt to sign in ended.
@@ -112,6 +120,7 @@ type Watch struct {
 	last   int64 // seconds since 1970, never backwards but by a set clock
 	signIn signIns
 	guess  guesses
+	broken violations
 }
 
 // New makes a Watch. It starts nothing.
@@ -125,7 +134,7 @@ func New(bell Raiser, o Options) *Watch {
 }
 
 func (w *Watch) forget() {
-	w.signIn, w.guess = newSignIns(), newGuesses()
+	w.signIn, w.guess, w.broken = newSignIns(), newGuesses(), newViolations()
 }
 
 // SignIn learns how an attempt ended. Account is a MAC of the canonical address, of eight bytes or more.
@@ -167,6 +176,35 @@ func (w *Watch) UnknownSession(ctx context.Context, from netip.Addr, token strin
 	})
 }
 
+// Violation learns that a browser reported a page. Page names it, with what it broke. It returns whether the log should
+// tell: the first time, of as many as somebody reads.
+func (w *Watch) Violation(ctx context.Context, from netip.Addr, page string) (tell bool) {
+	if w == nil || !from.IsValid() {
+		return false
+	}
+	network, hash := input.Network(from), maphash.String(w.seed, page)
+	w.mu.Lock()
+	now := w.tick()
+	news := w.broken.learn(now, network, hash)
+	reports, networks, pages := len(w.broken.seen), len(w.broken.networks), len(w.broken.pages)
+	more, where := int64(1), []string{network.String()}
+	if news && networks == severalPeople && w.broken.networks[network] == 1 { // it opens, or has just come back
+		more, where = int64(reports), where[:0]
+		for n := range w.broken.networks {
+			where = append(where, n.String())
+		}
+	}
+	w.mu.Unlock()
+	if news && networks >= severalPeople {
+		slices.Sort(where)
+		w.bell.Raise(ctx, alerts.Alert{
+			Kind: alerts.ForeignScript, What: fmt.Sprintf("Pages broke their Content-Security-Policy in %d ways, reported from %d networks within ten minutes.", pages, networks),
+			Where: where, Count: more, Help: "ringwall audit tail --event malicious_csp_violation",
+		})
+	}
+	return news && reports <= toldReports
+}
+
 // tick is the time in seconds, and forgets what is older than the window.
 func (w *Watch) tick() int64 {
 	now := w.now().Unix()
@@ -178,6 +216,7 @@ func (w *Watch) tick() int64 {
 	oldest := w.last - int64(window/time.Second)
 	w.signIn.expire(oldest)
 	w.guess.expire(oldest)
+	w.broken.expire(oldest)
 	return w.last
 }
 

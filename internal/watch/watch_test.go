@@ -160,10 +160,43 @@ func TestClockSteps(t *testing.T) {
 	}
 }
 
+// Three people's browsers say so, or one says so of anything: only the first is an attack, and it is one.
+func TestBrokenPagesAreRecognised(t *testing.T) {
+	now := midnight
+	b := &bell{}
+	w := watch.New(b, watch.Options{Now: func() time.Time { return now }})
+	report := func(n int, page string) bool { return w.Violation(t.Context(), somewhere(n), page) }
+	told := 0
+	for i := range 1000 {
+		if report(1, fmt.Sprint("/page/", i)) {
+			told++
+		}
+		report(2, "/one")
+	}
+	if len(b.raised) > 0 || told > 64 {
+		t.Fatalf("two people raise %+v, and %d lines are written to the log", b.raised, told)
+	}
+	now = now.Add(11 * time.Minute)
+	if !report(1, "/one") || report(1, "/one") || !report(2, "/one") || len(b.raised) > 0 {
+		t.Fatalf("what is old is not forgotten: %+v", b.raised)
+	}
+	report(3, "/one")
+	if len(b.raised) != 1 || b.raised[0].Kind != alerts.ForeignScript || b.raised[0].Key != "" || b.raised[0].Count != 3 || len(b.raised[0].Where) != 3 {
+		t.Fatalf("three people raise %+v, want one alert of three", b.raised)
+	}
+	for i := range 100_000 {
+		report(i, fmt.Sprint(i%7777))
+	}
+	if fault := w.Fault(); fault != "" {
+		t.Error(fault)
+	}
+}
+
 func TestNilSeesNothing(t *testing.T) {
 	var w *watch.Watch
 	w.SignIn(t.Context(), netip.MustParseAddr("233.252.0.9"), mac(1), watch.Failed)
 	w.UnknownSession(t.Context(), netip.MustParseAddr("233.252.0.9"), "x")
+	w.Violation(t.Context(), netip.MustParseAddr("233.252.0.9"), "x")
 }
 
 // A million random events, each of another account, network and token, stay within the memory that the package's

@@ -65,12 +65,15 @@ func TestLanguagesSayTheSame(t *testing.T) {
 // impersonal are the events that never concern a person with an account, so that the page of activity has no words for
 // them. Every other event of the vocabulary has.
 var impersonal = map[audit.Name]string{
-	audit.SysStartup:      "the server's own",
-	audit.SysShutdown:     "the server's own",
-	audit.SignupRequested: "nobody has an account yet",
-	audit.UserDeleted:     "nobody is left to read it",
-	audit.AlertOpened:     "operators'",
-	audit.AlertClosed:     "operators'",
+	audit.SysStartup:       "the server's own",
+	audit.SysShutdown:      "the server's own",
+	audit.SignupRequested:  "nobody has an account yet",
+	audit.UserDeleted:      "nobody is left to read it",
+	audit.PrivilegeChanged: "a role's, not somebody's",
+	audit.AlertOpened:      "operators'",
+	audit.AlertClosed:      "operators'",
+
+	audit.MaliciousCSPViolation: "nobody is asked who reports it",
 }
 
 // composed are the keys that the program puts together.

@@ -62,7 +62,7 @@ func startChromium() (context.Context, error) {
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.IgnoreCertErrors,
-		chromedp.Flag("lang", "en-US"), chromedp.Flag("font-render-hinting", "none"), chromedp.Flag("disable-lcd-text", true),
+		chromedp.Flag("lang", "en-US"), chromedp.Flag("short-reporting-delay", true), chromedp.Flag("font-render-hinting", "none"), chromedp.Flag("disable-lcd-text", true),
 	)
 	allocator, _ := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, _ := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {}))
