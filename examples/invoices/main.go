@@ -159,7 +159,7 @@ func greet(out io.Writer, origin, password string) {
 }
 
 func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute}
+	server := ringwall.Server(handler)
 	done := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
