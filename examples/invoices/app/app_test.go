@@ -303,3 +303,19 @@ func TestCents(t *testing.T) {
 		t.Errorf("amounts are written %s", got)
 	}
 }
+
+// An amount from a form is above zero and bounded, and comes out as it went in.
+func FuzzCents(f *testing.F) {
+	for _, text := range []string{"1", "0.01", "1000000.00", "12.5", "-0.01", "9223372036854775807", "1e6", "०"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var c, again app.Cents
+		if c.UnmarshalText([]byte(text)) != nil {
+			return
+		}
+		if err := again.UnmarshalText([]byte(c.Plain())); err != nil || again != c || c <= 0 || c > app.MostCents {
+			t.Errorf("%q = %d, and %s = %d, %v", text, c, c.Plain(), again, err)
+		}
+	})
+}
