@@ -14,6 +14,7 @@ import (
 	"github.com/ringwall/ringwall/internal/chain"
 	"github.com/ringwall/ringwall/internal/challenge"
 	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/lifecycle"
 	"github.com/ringwall/ringwall/internal/limits"
 	"github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/secret"
@@ -25,6 +26,7 @@ import (
 	"github.com/ringwall/ringwall/outbound"
 	"github.com/ringwall/ringwall/password"
 	"github.com/ringwall/ringwall/password/breach"
+	"github.com/ringwall/ringwall/ratelimit"
 )
 
 // build joins the parts: the one place where they meet.
@@ -60,24 +62,35 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 		return err
 	}
 	refusals := audit.NewRefusals(rw.store, audit.RefusalsOptions{Now: o.Now, Log: o.Log})
-	addresses, err := limits.NewAddresses(limits.Options{Windows: o.LimitAddress, TellProxy: !o.Development && o.TrustedProxyHeader == "", Now: o.Now, Log: o.Log})
-	if err != nil {
-		return err
-	}
 	if rw.blocks, err = limits.NewBlocks(ctx, rw.store, limits.BlocksOptions{Shared: rw.store.Shared(), Now: o.Now, Log: o.Log}); err != nil {
 		return err
 	}
-	hooks, err := rw.buildAlerts()
+	hooks, err := rw.buildWebhooks()
+	if err != nil {
+		return err
+	}
+	rw.buildAlerts()
+	addresses, err := limits.NewAddresses(limits.Options{
+		Windows: o.LimitAddress, TellProxy: !o.Development && o.TrustedProxyHeader == "", Alerts: rw.alerts, Now: o.Now, Log: o.Log,
+	})
+	if err != nil {
+		return err
+	}
+	requests, err := o.apiLimiter()
+	if err != nil {
+		return err
+	}
+	schemas, err := o.metadataSchemas()
 	if err != nil {
 		return err
 	}
 	rw.ceiling = rw.newCeiling()
 	rw.accounts = account.New(account.Config{
 		Store: rw.store, Keys: rw.keys, Hasher: rw.hasher, Policy: password.Policy{MinLength: o.PasswordMinLength}, Breaches: breaches, Engine: rw.sessions,
-		Refusals: refusals, Archive: rw.archive, Attempts: attempts, Mails: o.LimitMails, Alerts: rw.alerts, Signup: o.signupPolicy(), Addresses: addresses, Ceiling: rw.ceiling, Watch: rw.watch, Blocks: rw.blocks, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
-		DeletionDelay: o.DeletionDelay,
+		Refusals: refusals, Archive: rw.archive, Attempts: attempts, Mails: o.LimitMails, Alerts: rw.alerts, Signup: o.signupPolicy(), Addresses: addresses, API: requests, Ceiling: rw.ceiling, Watch: rw.watch, Blocks: rw.blocks, Metadata: schemas, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
+		DeletionDelay: o.DeletionDelay, Lifecycle: rw.follower,
 	})
-	if err := rw.buildHandler(refusals); err != nil {
+	if err := rw.buildHandler(refusals, requests); err != nil {
 		return err
 	}
 	rw.start(mail.NewWorker(rw.store, sender, mail.WorkerOptions{Now: o.Now, Log: o.Log}), audit.NewSealer(rw.store, rw.keys, audit.SealerOptions{Now: o.Now, Log: o.Log}), refusals, rw.alerts, hooks)
@@ -96,28 +109,50 @@ func (rw *Ringwall) newCeiling() *ceiling.Ceiling {
 	})
 }
 
-// alertTarget names the receiver of alerts among the targets of webhooks.
-const alertTarget = "alerts"
+// The receivers among the targets of webhooks, by name.
+const (
+	alertTarget  = "alerts"
+	eventsTarget = "events"
+)
 
-// buildAlerts makes what recognises and what tells. Without a receiver the worker of webhooks has nothing to do.
-func (rw *Ringwall) buildAlerts() (*webhook.Worker, error) {
+// buildWebhooks makes what follows changes, and the worker that delivers. A receiver that is not set any more takes
+// nothing: what waits for it is given up in the end.
+func (rw *Ringwall) buildWebhooks() (*webhook.Worker, error) {
+	o := rw.opt
+	targets := map[string]webhook.Target{alertTarget: {}, eventsTarget: {}}
+	for name, set := range map[string][2]Secret{alertTarget: {o.AlertWebhook, o.AlertWebhookSecret}, eventsTarget: {o.EventsWebhook, o.EventsWebhookSecret}} {
+		if set[0].IsZero() {
+			continue
+		}
+		sign, err := webhook.ParseSecret(set[1])
+		if err != nil {
+			return nil, err
+		}
+		targets[name] = webhook.Target{URL: set[0], Secret: sign}
+	}
+	following := lifecycle.Options{Hooks: o.Hooks.adapt(), Now: o.Now, Log: o.Log}
+	if !o.EventsWebhook.IsZero() {
+		following.Target = eventsTarget
+	}
+	if rw.follower = lifecycle.New(following); !rw.follower.Idle() {
+		rw.store.Follow(rw.follower.Follow)
+	}
+	return webhook.NewWorker(rw.store, targets, webhook.WorkerOptions{
+		Client: outbound.Client(outbound.Options{InsecureNetworks: o.InsecureWebhookNetworks, InsecureHTTP: o.Development}), Now: o.Now, Log: o.Log,
+	}), nil
+}
+
+// buildAlerts makes what recognises and what tells.
+func (rw *Ringwall) buildAlerts() {
 	o := rw.opt
 	options := alerts.Options{
 		By: identity.NewSystem("alerts"), Mail: o.AlertMail, Lang: o.AlertLanguage, Origin: o.Origins[0], Service: o.ServiceName, Now: o.Now, Log: o.Log,
 	}
-	targets := map[string]webhook.Target{}
 	if !o.AlertWebhook.IsZero() {
-		sign, err := webhook.ParseSecret(o.AlertWebhookSecret)
-		if err != nil {
-			return nil, err
-		}
-		options.Webhook, targets[alertTarget] = alertTarget, webhook.Target{URL: o.AlertWebhook, Secret: sign}
+		options.Webhook = alertTarget
 	}
 	rw.alerts = alerts.New(rw.store, options)
 	rw.watch = watch.New(rw.alerts, watch.Options{Now: o.Now})
-	return webhook.NewWorker(rw.store, targets, webhook.WorkerOptions{
-		Client: outbound.Client(outbound.Options{InsecureNetworks: o.InsecureWebhookNetworks, InsecureHTTP: o.Development}), Now: o.Now, Log: o.Log,
-	}), nil
 }
 
 // openBreaches opens what new passwords are looked up in; nil for nothing.
@@ -155,10 +190,10 @@ func (rw *Ringwall) sender() (mail.Sender, error) {
 	return mail.NewSMTP(relay, rw.opt.MailFrom, mail.SMTPOptions{})
 }
 
-func (rw *Ringwall) buildHandler(refusals *audit.Refusals) (err error) {
+func (rw *Ringwall) buildHandler(refusals *audit.Refusals, requests *ratelimit.Limiter) (err error) {
 	o := rw.opt
 	rw.chain, err = chain.New(chain.Config{
-		Sessions: rw.sessions, Keys: rw.keys, Refusals: refusals, Watch: rw.watch, Blocks: rw.blocks, Origins: o.Origins, CORS: o.CORS, Prefix: o.Prefix,
+		Sessions: rw.sessions, Keys: rw.keys, Refusals: refusals, Watch: rw.watch, Blocks: rw.blocks, API: requests, Origins: o.Origins, CORS: o.CORS, Prefix: o.Prefix,
 		TrustedProxies: o.TrustedProxies, ProxyHeader: o.TrustedProxyHeader, AdminNetworks: o.AdminNetworks, Roles: o.Roles, Development: o.Development, Now: o.Now, Log: o.Log,
 	})
 	if err != nil {

@@ -25,6 +25,7 @@ import (
 	"github.com/ringwall/ringwall/internal/sessions"
 	"github.com/ringwall/ringwall/internal/webhook"
 	"github.com/ringwall/ringwall/password"
+	"github.com/ringwall/ringwall/ratelimit"
 )
 
 // Lifetimes of sessions (D13) and the floor of attempts (D05, D25) where nothing else is set.
@@ -103,8 +104,12 @@ func (o Options) settle() (Options, error) {
 	if len(o.LimitAddress) == 0 && !o.NoLimitAddress {
 		o.LimitAddress = limits.Default()
 	}
+	o.LimitAPI = slices.Clone(o.LimitAPI)
+	if len(o.LimitAPI) == 0 && !o.NoLimitAPI {
+		o.LimitAPI = []ratelimit.Window{{Quota: 600, Per: time.Minute}}
+	}
 
-	faults := []error{o.checkOrigins(), o.checkCORS(), o.checkPrefix(), o.checkName(), o.checkSessions(), o.checkMail(), o.checkProxies(), o.checkLimits(), o.checkSignup(), o.checkDatabase(), o.checkAlerts(), o.Argon2id.Check(), o.checkBreachCheck(), o.checkRoles()}
+	faults := []error{o.checkOrigins(), o.checkCORS(), o.checkPrefix(), o.checkName(), o.checkSessions(), o.checkMail(), o.checkProxies(), o.checkLimits(), o.checkSignup(), o.checkDatabase(), o.checkAlerts(), o.Argon2id.Check(), o.checkBreachCheck(), o.checkRoles(), o.checkMetadata()}
 	if o.PasswordMinLength != 0 && (o.PasswordMinLength < 15 || o.PasswordMinLength > 128) {
 		faults = append(faults, errors.New("PasswordMinLength must be 15 to 128: shorter passwords are weak without a second factor"))
 	}
@@ -249,19 +254,6 @@ func (o Options) checkProxies() error {
 	return nil
 }
 
-func (o Options) checkLimits() error {
-	switch {
-	case o.NoLimitAddress && !o.Development:
-		return errors.New("NoLimitAddress is for development: anybody could try passwords without end from one address")
-	case o.NoLimitAddress && len(o.LimitAddress) > 0:
-		return errors.New("LimitAddress and NoLimitAddress exclude each other: leave one out")
-	}
-	if _, err := limits.NewAddresses(limits.Options{Windows: o.LimitAddress}); err != nil {
-		return errors.New("LimitAddress has one to three windows, each of 1 or more in whole seconds up to 31 days, no two of the same time")
-	}
-	return nil
-}
-
 // mostGranted bounds the roles, and the permissions of each.
 const mostGranted = 100
 
@@ -324,18 +316,25 @@ func (o Options) checkAlerts() error {
 	if o.AlertLanguage != "" && o.AlertLanguage != "en" && o.AlertLanguage != "de" {
 		faults = append(faults, errors.New(`AlertLanguage must be "en" or "de"`))
 	}
-	if o.AlertWebhook.IsZero() != o.AlertWebhookSecret.IsZero() {
-		faults = append(faults, errors.New("AlertWebhook and AlertWebhookSecret belong together: the receiver knows by the signature who sent it; make a secret with echo whsec_$(openssl rand -base64 32)"))
+	return errors.Join(append(faults, o.checkWebhook("AlertWebhook", "alerts", o.AlertWebhook, o.AlertWebhookSecret),
+		o.checkWebhook("EventsWebhook", "events", o.EventsWebhook, o.EventsWebhookSecret))...)
+}
+
+// checkWebhook judges the address of a receiver and the secret that belongs to it.
+func (o Options) checkWebhook(name, what string, target, signing Secret) error {
+	var faults []error
+	if target.IsZero() != signing.IsZero() {
+		faults = append(faults, fmt.Errorf("%s and %sSecret belong together: the receiver knows by the signature who sent it; make a secret with echo whsec_$(openssl rand -base64 32)", name, name))
 	}
-	if !o.AlertWebhook.IsZero() {
-		u, err := url.Parse(o.AlertWebhook.Reveal())
+	if !target.IsZero() {
+		u, err := url.Parse(target.Reveal())
 		if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && o.Development) {
-			faults = append(faults, errors.New("AlertWebhook must be an https address without user and password, such as https://alerts.example.org/ringwall: alerts would travel in the clear"))
+			faults = append(faults, fmt.Errorf("%s must be an https address without user and password, such as https://%s.example.org/ringwall: %s would travel in the clear", name, what, what))
 		}
 	}
-	if !o.AlertWebhookSecret.IsZero() {
-		if _, err := webhook.ParseSecret(o.AlertWebhookSecret); err != nil {
-			faults = append(faults, fmt.Errorf("AlertWebhookSecret cannot be used: %w", err))
+	if !signing.IsZero() {
+		if _, err := webhook.ParseSecret(signing); err != nil {
+			faults = append(faults, fmt.Errorf("%sSecret cannot be used: %w", name, err))
 		}
 	}
 	return errors.Join(faults...)

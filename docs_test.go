@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/ringwall/ringwall/internal/problem"
 )
@@ -242,7 +244,18 @@ func TestThreatsHaveTests(t *testing.T) {
 }
 
 func TestThreatsHaveTestsCanFail(t *testing.T) {
-	house := plant(t, "password/a_test.go", "package password\nfunc TestVerify(t *testing.T) {}\nfunc FuzzParse(f *testing.F) {}")
+	house := plant(t, "password/a_test.go", `package password
+		func TestVerify(t *testing.T) {}
+		func FuzzParse(f *testing.F) {}
+		func ExampleHash() {
+			// Output: a hash
+		}
+		func ExampleIdle() {}
+		func TestHelper(t *testing.T) string { return "" }
+		func TestMain(m *testing.M) {}
+		func Testing(t *testing.T) {}
+		type suite struct{}
+		func (suite) TestMethod(t *testing.T) {}`)
 	table := func(tests string) string {
 		return "words\n\n| threat | layers | tests |\n|---|---|---|\n| guessing | hashing | " + tests + " |\n\nmore\n"
 	}
@@ -250,7 +263,12 @@ func TestThreatsHaveTestsCanFail(t *testing.T) {
 		text, want string
 		bare       int
 	}{
-		{table("`password.TestVerify` `password.FuzzParse`"), "", 0},
+		{table("`password.TestVerify` `password.FuzzParse` `password.ExampleHash`"), "", 0},
+		{table("`password.ExampleIdle`"), "password.ExampleIdle", 0},
+		{table("`password.TestHelper`"), "password.TestHelper", 0},
+		{table("`password.TestMain`"), "password.TestMain", 0},
+		{table("`password.Testing`"), "password.Testing", 0},
+		{table("`password.TestMethod`"), "password.TestMethod", 0},
 		{table("`password.TestVerify`, `password.TestGone`"), "password.TestGone", 0},
 		{table("`other.TestVerify`"), "other.TestVerify", 0},
 		{table("`password.Verify`"), "`password.Verify`", 0},
@@ -307,7 +325,7 @@ func untested(text string, house tree) (wrong, bare []string) {
 	return wrong, bare
 }
 
-// testNames are the tests, fuzz targets and examples of a tree, as folder.Name.
+// testNames are the tests, fuzz targets and examples of a tree that go test runs, as folder.Name.
 func testNames(house tree) map[string]bool {
 	exists := map[string]bool{}
 	for _, s := range house.files {
@@ -316,10 +334,40 @@ func testNames(house tree) map[string]bool {
 			folder = path.Base(module)
 		}
 		for _, d := range s.syntax.Decls {
-			if f, ok := d.(*ast.FuncDecl); ok && s.test && f.Recv == nil {
+			if f, ok := d.(*ast.FuncDecl); ok && s.test && f.Recv == nil && isRun(s, f) {
 				exists[folder+"."+f.Name.Name] = true
 			}
 		}
 	}
 	return exists
+}
+
+// isRun reports whether go test runs a function: by its name, its one parameter, and for an example the output that it is held
+// against. A helper that is merely called TestX is none.
+func isRun(s source, f *ast.FuncDecl) bool {
+	takes := func(kind string) bool {
+		if len(f.Type.Params.List) != 1 || len(f.Type.Params.List[0].Names) > 1 || f.Type.Results != nil || f.Type.TypeParams != nil {
+			return false
+		}
+		pointer, ok := f.Type.Params.List[0].Type.(*ast.StarExpr)
+		return ok && nameOf(pointer.X) == "testing."+kind
+	}
+	for prefix, is := range map[string]func() bool{
+		"Test":    func() bool { return takes("T") },
+		"Fuzz":    func() bool { return takes("F") },
+		"Example": func() bool { return len(f.Type.Params.List) == 0 && hasOutput(s, f) },
+	} {
+		if rest, ok := strings.CutPrefix(f.Name.Name, prefix); ok {
+			first, _ := utf8.DecodeRuneInString(rest)
+			return !unicode.IsLower(first) && is()
+		}
+	}
+	return false
+}
+
+func hasOutput(s source, f *ast.FuncDecl) bool {
+	output := regexp.MustCompile(`(?i)^\s*(unordered )?output:`)
+	return slices.ContainsFunc(s.syntax.Comments, func(c *ast.CommentGroup) bool {
+		return f.Pos() < c.Pos() && c.End() < f.End() && output.MatchString(c.Text())
+	})
 }

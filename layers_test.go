@@ -32,19 +32,19 @@ func layers() []layer {
 		{folders: []string{"internal/chain"}},
 		{folders: []string{"internal/account", "internal/social"}},
 		{folders: []string{"internal/sessions", "internal/tokens", "session", "token", "client", "authz", "csrf", "idempotency"}},
-		{folders: []string{"internal/audit", "internal/mail", "internal/outbox", "internal/limits", "internal/settings", "internal/ceiling", "internal/challenge", "internal/alerts", "internal/watch", "internal/webhook", "ratelimit", "password", "input", "headers", "sanitize", "outbound", "run"}},
+		{folders: []string{"internal/audit", "internal/mail", "internal/outbox", "internal/lifecycle", "internal/limits", "internal/settings", "internal/metadata", "internal/ceiling", "internal/challenge", "internal/alerts", "internal/watch", "internal/webhook", "ratelimit", "password", "input", "headers", "sanitize", "outbound", "run"}},
 		{folders: []string{"internal/identity", "internal/secret", "internal/problem", "sqlsafe"}},
 	}
 }
 
-// leaves are the public packages that a stranger can import alone, and leafFloor all that they may know besides each other. Session
-// is among them because authz checks a rule again with what Protect has put into the request's context.
+// leaves are the public packages that a stranger can import alone, and leafFloor all that they may know of internal. Session
+// is among them because authz and idempotency read what Protect has put into the request's context.
 func leaves() []string {
 	return []string{"authz", "session", "input", "sanitize", "idempotency", "csrf", "headers", "ratelimit", "password", "sqlsafe", "outbound", "run"}
 }
 
 func leafFloor() []string {
-	return []string{"internal/identity", "internal/secret", "internal/problem", "session"}
+	return []string{"internal/identity", "internal/secret", "internal/problem"}
 }
 
 // placeOf is the row of a folder and the entry that put it there.

@@ -63,6 +63,7 @@ var commands = map[string]command{
 
 	"user.demand-reset": operation((*Ringwall).demandReset),
 	"user.delete":       operation((*Ringwall).deleteUser),
+	"user.metadata":     operation((*Ringwall).userMetadata),
 }
 
 func operation[In, Out any](run func(*Ringwall, context.Context, identity.Actor, In) (Out, error)) command {

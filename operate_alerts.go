@@ -2,10 +2,7 @@ package ringwall
 
 import (
 	"context"
-	"errors"
-	"math"
 
-	"github.com/ringwall/ringwall/internal/account"
 	"github.com/ringwall/ringwall/internal/alerts"
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/problem"
@@ -20,8 +17,8 @@ type listAlertsReply struct {
 }
 
 // listAlerts shows open and closed alerts, the latest first.
-func (rw *Ringwall) listAlerts(ctx context.Context, _ identity.Actor, in listAlertsInput) (out listAlertsReply, err error) {
-	list, err := rw.store.Alerts(ctx, math.MaxInt64, bounded(in.Limit))
+func (rw *Ringwall) listAlerts(ctx context.Context, by identity.Actor, in listAlertsInput) (out listAlertsReply, err error) {
+	list, _, err := rw.accounts.ListAlerts(ctx, by, bounded(in.Limit), "")
 	out.Alerts = make([]alerts.View, 0, len(list))
 	for _, a := range list {
 		out.Alerts = append(out.Alerts, alerts.ViewOf(a))
@@ -43,8 +40,8 @@ type listWebhooksReply struct {
 }
 
 // listWebhooks shows the webhooks that were given up.
-func (rw *Ringwall) listWebhooks(ctx context.Context, _ identity.Actor, _ struct{}) (out listWebhooksReply, err error) {
-	list, err := rw.store.DeadWebhooks(ctx)
+func (rw *Ringwall) listWebhooks(ctx context.Context, by identity.Actor, _ struct{}) (out listWebhooksReply, err error) {
+	list, err := rw.accounts.DeadWebhooks(ctx, by)
 	out.Webhooks = make([]deadWebhookView, 0, len(list))
 	for _, w := range list {
 		out.Webhooks = append(out.Webhooks, deadWebhookView{w.ID, w.Target, w.Attempts, w.Reason, stamp(w.CreatedMicros), stamp(w.DeadMicros)})
@@ -62,9 +59,5 @@ func (rw *Ringwall) replayWebhook(ctx context.Context, by identity.Actor, in rep
 	if err != nil {
 		return struct{}{}, problem.New(problem.Invalid, "invalid", "A webhook is named by its id, as `ringwall webhook list` shows it.")
 	}
-	err = rw.store.ReviveWebhook(ctx, by, id)
-	if errors.Is(err, account.ErrMissing) {
-		err = problem.New(problem.Missing, "not-found", "No webhook with this id was given up.")
-	}
-	return struct{}{}, err
+	return struct{}{}, rw.accounts.ReplayWebhook(ctx, by, id, "")
 }

@@ -34,7 +34,8 @@ func viewLimits(list []account.Limited) []limitView {
 }
 
 type limitsInput struct {
-	Who string `json:"who,omitempty" maxLength:"254"`
+	Who    string `json:"who,omitempty" maxLength:"254"`
+	Reason string `json:"reason,omitempty" maxLength:"500"`
 }
 
 type limitsReply struct {
@@ -47,7 +48,7 @@ func (rw *Ringwall) showLimits(ctx context.Context, by identity.Actor, in limits
 }
 
 func (rw *Ringwall) clearLimits(ctx context.Context, by identity.Actor, in limitsInput) (limitsReply, error) {
-	if err := rw.accounts.ClearLimits(ctx, by, in.Who); err != nil {
+	if err := rw.accounts.ClearLimits(ctx, by, in.Who, in.Reason); err != nil {
 		return limitsReply{}, err
 	}
 	return rw.showLimits(ctx, by, in)
@@ -77,6 +78,6 @@ func (rw *Ringwall) block(ctx context.Context, by identity.Actor, in blockInput)
 }
 
 func (rw *Ringwall) unblock(ctx context.Context, by identity.Actor, in blockInput) (blockReply, error) {
-	prefix, err := rw.accounts.Unblock(ctx, by, in.Network)
+	prefix, err := rw.accounts.Unblock(ctx, by, in.Network, in.Reason)
 	return blockReply{Network: prefix.String()}, err
 }

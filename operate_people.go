@@ -26,6 +26,7 @@ type personRow struct {
 	LockReason        string   `json:"lock_reason,omitempty" anyText:"true"`
 	LockUntil         int64    `json:"lock_until,omitempty"`
 	Roles             []string `json:"roles,omitempty" anyText:"true"`
+	Metadata          string   `json:"metadata,omitempty" anyText:"true"` // a JSON text, so that one that is too deep keeps nobody else out
 }
 
 type importInput struct {
@@ -49,7 +50,7 @@ func (rw *Ringwall) importUsers(ctx context.Context, by identity.Actor, in impor
 	for i, row := range in.Users {
 		person := account.Import{
 			Email: row.Email, Verified: row.Verified, DisplayName: row.DisplayName, Hash: secret.NewText(row.Hash), PasswordChangedMicros: row.PasswordChangedAt,
-			CreatedMicros: row.CreatedAt, Language: row.Language, Locked: row.Locked, LockReason: row.LockReason, LockUntilMicros: row.LockUntil, Roles: row.Roles,
+			CreatedMicros: row.CreatedAt, Language: row.Language, Locked: row.Locked, LockReason: row.LockReason, LockUntilMicros: row.LockUntil, Roles: row.Roles, Metadata: row.Metadata,
 		}
 		if row.ID != "" {
 			id, err := identity.ParseID(row.ID)
@@ -97,7 +98,7 @@ func (rw *Ringwall) exportUsers(ctx context.Context, by identity.Actor, in expor
 	for _, u := range users {
 		out.Users = append(out.Users, personRow{
 			ID: u.ID.String(), Email: u.Email, Verified: true, DisplayName: u.DisplayName, Hash: u.Hash.Reveal(), PasswordChangedAt: u.PasswordChangedMicros,
-			CreatedAt: u.CreatedMicros, Language: u.Language, Locked: u.LockedMicros != 0, LockReason: u.LockReason, LockUntil: u.LockUntilMicros, Roles: slices.Clone(u.Roles),
+			CreatedAt: u.CreatedMicros, Language: u.Language, Locked: u.LockedMicros != 0, LockReason: u.LockReason, LockUntil: u.LockUntilMicros, Roles: slices.Clone(u.Roles), Metadata: u.Metadata,
 		})
 	}
 	if len(users) > 0 {

@@ -107,6 +107,11 @@ type Options struct {
 	// 1 hour to 90 days. Default: 14 days, so that somebody who is on a journey still reads that mail.
 	DeletionDelay time.Duration
 
+	// MetadataSchema says what may be kept about people beside their account: a JSON object with the members "public" (the person
+	// reads it), "private" (the person does not) and "own" (the person writes it too), each a JSON Schema for an object of at
+	// most 8 KiB, or the path of a file that holds such a text. A schema refers to itself alone. Default: nothing may be kept.
+	MetadataSchema string
+
 	// LimitGlobal is how many attempts a minute may reach the hashing of passwords, on all nodes together: the ceiling. When
 	// strangers want half of it, they must solve a challenge; a third is kept for known devices. Default: ten times the
 	// median of the last seven days, and at least half of what can be hashed. Negative: no ceiling, in development only.
@@ -140,6 +145,14 @@ type Options struct {
 	// NoLimitAddress lets every address try without end. Only in development.
 	NoLimitAddress bool
 
+	// LimitAPI is how many requests one person may make to the JSON API, in all sessions together, on each node. Answers tell how
+	// many are left in RateLimit fields. GET session and what proves somebody do not count: the one is asked for each request to
+	// an application, the others have counters of their own, which tell nothing. Default: 600 a minute.
+	LimitAPI []ratelimit.Window
+
+	// NoLimitAPI lets everybody who is signed in ask without end. Only in development.
+	NoLimitAPI bool
+
 	// AlertMail is who gets a mail when an alert opens and when it closes. Default: nobody.
 	AlertMail string
 
@@ -152,13 +165,24 @@ type Options struct {
 	// AlertWebhookSecret signs what is sent to AlertWebhook: "whsec_" and the base64 of 24 to 64 random bytes. Required with it.
 	AlertWebhookSecret Secret
 
-	// InsecureWebhookNetworks are networks in which AlertWebhook may lie though they are not public, such as that of a
-	// receiver of your own. Whoever can choose the address then reaches everything in them. Default: none.
+	// EventsWebhook is the https address that is told what becomes of accounts and sessions (user.created, session.ended and so
+	// on; docs/webhooks.md), in the form of Standard Webhooks. Default: none.
+	EventsWebhook Secret
+
+	// EventsWebhookSecret signs what is sent to EventsWebhook, as AlertWebhookSecret does for alerts. Required with it.
+	EventsWebhookSecret Secret
+
+	// InsecureWebhookNetworks are networks in which AlertWebhook and EventsWebhook may lie though they are not public, such as that
+	// of a receiver of your own. Whoever can choose an address then reaches everything in them. Default: none.
 	InsecureWebhookNetworks []netip.Prefix
 
 	// AdminNetworks are the networks from which administrators may act, until they have a second factor. Default: loopback
 	// and private networks. Behind a proxy that is not in TrustedProxies nobody is in them.
 	AdminNetworks []netip.Prefix
+
+	// Hooks are functions of this program that run with sign-ups, and in the transactions that make, move and delete accounts.
+	// Default: none.
+	Hooks Hooks
 
 	// Development shows mails on a page instead of sending them, admits http origins on loopback and sends no HSTS.
 	Development bool

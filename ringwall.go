@@ -36,6 +36,7 @@ import (
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/ceiling"
 	"github.com/ringwall/ringwall/internal/chain"
+	"github.com/ringwall/ringwall/internal/lifecycle"
 	"github.com/ringwall/ringwall/internal/limits"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sessions"
@@ -63,6 +64,7 @@ type Ringwall struct {
 	archive  *audit.Archive
 	table    *chain.Table
 	routes   []chain.Route
+	follower *lifecycle.Lifecycle // of changes
 
 	mounting sync.Mutex
 	mounted  []func() []authz.Route // of the applications that Protect guards

@@ -42,8 +42,10 @@ type operators struct {
 	server *httptest.Server
 	mu     sync.Mutex
 	got    []told
+	bodies []string
 	ids    map[string]bool
-	gone   bool // answers 410
+	tries  int
+	answer int // the status; zero: 200
 }
 
 func newOperators(t *testing.T) *operators {
@@ -70,21 +72,30 @@ func (o *operators) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := json.Unmarshal(body, &what); err != nil {
 		o.t.Errorf("a webhook that is no JSON: %s", body)
 	}
-	if o.gone {
-		w.WriteHeader(http.StatusGone)
+	o.tries++
+	if o.answer != 0 {
+		w.WriteHeader(o.answer)
 		return
 	}
 	if !o.ids[id] {
 		o.ids[id] = true
 		o.got = append(o.got, what)
+		o.bodies = append(o.bodies, string(body))
 	}
 }
 
-// refuse makes the receiver answer that it wants no more, or take what comes.
-func (o *operators) refuse(gone bool) {
+// answerWith makes the receiver answer with a status, or with zero take what comes.
+func (o *operators) answerWith(status int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.gone = gone
+	o.answer = status
+}
+
+// tried is how often it was asked.
+func (o *operators) tried() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.tries
 }
 
 // of are the messages of a type about attacks on sign-ins and sessions.
@@ -229,7 +240,7 @@ func TestGuessedSessionsAreAlerted(t *testing.T) {
 func TestWebhooksAreReplayed(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db testdb.DB) {
 		s, staff := watched(t, db)
-		staff.refuse(true)
+		staff.answerWith(http.StatusGone)
 		guessSessions(t, s, "203.0.113.9")
 		var given []any
 		within(t, 15*time.Second, "a webhook is given up", func() bool {
@@ -243,7 +254,7 @@ func TestWebhooksAreReplayed(t *testing.T) {
 		if alert["kind"] != "session-guessing" || alert["closed_at"] != nil {
 			t.Errorf("the alert is %v, want it open", alert)
 		}
-		staff.refuse(false)
+		staff.answerWith(0)
 		operate(t, s, "webhook.replay", object{"webhook": given[0].(object)["id"]})
 		within(t, 15*time.Second, "the webhook", func() bool { return len(staff.of("alert.opened", "session-guessing")) == 1 })
 		if events := fmt.Sprint(operate(t, s, "audit.tail", object{"limit": 10})["events"]); !strings.Contains(events, "webhook sent again") {
@@ -293,6 +304,10 @@ func TestAlertOptionsAreChecked(t *testing.T) {
 		},
 		"belong together":                   func(o *ringwall.Options) { o.AlertWebhookSecret = ringwall.Secret{} },
 		"AlertWebhookSecret cannot be used": func(o *ringwall.Options) { o.AlertWebhookSecret = ringwall.NewSecret("canary") },
+		"EventsWebhook must": func(o *ringwall.Options) {
+			o.EventsWebhook, o.EventsWebhookSecret = ringwall.NewSecret("http://app.example.org/canary"), ringwall.NewSecret(hookSecret)
+		},
+		"EventsWebhook and EventsWebhookSecret belong": func(o *ringwall.Options) { o.EventsWebhook = ringwall.NewSecret("https://app.example.org/canary") },
 	} {
 		o := good
 		change(&o)

@@ -159,7 +159,13 @@ func TestChallenges(t *testing.T) {
 		nodes, later := ceilingTown(t, db, 120, 1)
 		s := nodes[0]
 		s.SignUp("known@example.org")
+		if shown := operate(t, s, "limits.show", object{})["limits"].([]any); len(shown) != 0 {
+			t.Errorf("limits.show while it is calm = %v", shown)
+		}
 		trip(t, s)
+		if shown := operate(t, s, "limits.show", object{})["limits"].([]any); len(shown) != 1 || shown[0].(object)["layer"] != "global" || shown[0].(object)["until"] == nil {
+			t.Errorf("limits.show of a tripped ceiling = %v", shown)
+		}
 		c := from(s, "192.0.2.1")
 		for range 20 { // far more than an account has tries
 			want(t, "without a solution", login(c, "known@example.org", ringwalltest.Password), 403, "challenge-required")

@@ -14,10 +14,17 @@ import (
 // D17, advisory 29: what a stranger asks for costs as many statements whether an account exists or not. Over a network
 // each is a round trip, which could be measured from outside.
 func TestKnownAndUnknownCostTheSameStatements(t *testing.T) {
+	costTheSame(t, ringwall.Options{})
+}
+
+// costTheSame holds the statements of known and unknown addresses against each other.
+func costTheSame(t *testing.T, o ringwall.Options) {
+	t.Helper()
 	db := testdb.Postgres(t)
 	r, dsn := startRelay(t, db.DSN)
 	at := time.Now() // and stays: the first refusal of each minute is written
-	s := ringwalltest.StartApp(t, ringwall.Options{Database: dsn, MasterKey: ringwall.NewSecret(masterKey), Now: func() time.Time { return at }}, nil)
+	o.Database, o.MasterKey, o.Now = dsn, ringwall.NewSecret(masterKey), func() time.Time { return at }
+	s := ringwalltest.StartApp(t, o, nil)
 	s.SignUp("known@example.org")
 	s.SignUp("locked@example.org")
 	want(t, "sign up, not confirmed", signUp(s.Client(), "pending@example.org", ringwalltest.Password), 202, "")

@@ -159,7 +159,7 @@ var unexported = map[string]string{
 // exportedAs are the members of the export that hold what a table does.
 var exportedAs = map[string]string{
 	"ringwall_roles": "profile.roles", "ringwall_sessions": "sessions", "ringwall_devices": "devices", "ringwall_resets": "links",
-	"ringwall_links": "links", "ringwall_audit": "activity", "ringwall_email_changes": "email_change",
+	"ringwall_links": "links", "ringwall_audit": "activity", "ringwall_email_changes": "email_change", "ringwall_user_metadata": "metadata",
 }
 
 // A new table about people cannot be forgotten: it is exported, or stands here with a reason.

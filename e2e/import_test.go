@@ -175,8 +175,10 @@ func TestImportJudgesEachPerson(t *testing.T) {
 
 func TestImportOfAnExportIsTheSame(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db testdb.DB) {
-		from, to := ringwalltest.Start(t), ringwalltest.StartApp(t, ringwall.Options{Database: db.DSN, MasterKey: ringwall.NewSecret(masterKey)}, nil)
+		from := ringwalltest.StartApp(t, ringwall.Options{MetadataSchema: metadataSchema}, nil)
+		to := ringwalltest.StartApp(t, ringwall.Options{Database: db.DSN, MasterKey: ringwall.NewSecret(masterKey), MetadataSchema: metadataSchema}, nil)
 		from.SignUp("ada@example.org")
+		operate(t, from, "user.metadata", object{"user": "ada@example.org", "public": object{"plan": "team"}, "own": object{"bio": "\"<"}})
 		operate(t, from, "user.create", object{"email": "Grace@example.org", "display_name": "Grace \"Hopper\", the first", "roles": []string{"admin", "auditor"}, "password": ringwalltest.Password})
 		operate(t, from, "user.create", object{"email": "bare@example.org"})
 		operate(t, from, "user.lock", object{"user": "ada@example.org", "reason": "two\nlines, \"quoted\""})

@@ -116,6 +116,10 @@ func TestNewRefusesBadOptions(t *testing.T) {
 			"the one header it sets"},
 		"no limit by address":         {func(o *ringwall.Options) { o.NoLimitAddress = true }, "for development"},
 		"a limit that bounds nothing": {func(o *ringwall.Options) { o.LimitAddress = []ratelimit.Window{{Quota: 0, Per: time.Minute}} }, "LimitAddress"},
+		"no limit of the API":         {func(o *ringwall.Options) { o.NoLimitAPI = true }, "for development"},
+		"a quota of nothing":          {func(o *ringwall.Options) { o.LimitAPI = []ratelimit.Window{{Quota: 0, Per: time.Minute}} }, "LimitAPI"},
+		"a schema that is none":       {func(o *ringwall.Options) { o.MetadataSchema = `{"own": {"type": "text"}}` }, "the part own"},
+		"a schema that is not there":  {func(o *ringwall.Options) { o.MetadataSchema = "/nowhere/metadata.json" }, "/nowhere/metadata.json"},
 		"a header without a proxy":    {func(o *ringwall.Options) { o.TrustedProxyHeader = "X-Forwarded-For" }, "name the proxy's network"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -119,6 +120,32 @@ func TestMuxDeniesWithoutTheChainsCheck(t *testing.T) {
 	member.Header.Set("Accept", "text/html")
 	if got := member.Get("/admin/invoices"); got.Status != 403 || !strings.HasPrefix(got.Header.Get("Content-Type"), "text/html") || !strings.Contains(got.Header.Get("Content-Security-Policy"), "style-src") {
 		t.Errorf("a person at a route for administrators = %d %s %q", got.Status, got.Header.Get("Content-Type"), got.Header.Get("Content-Security-Policy"))
+	}
+}
+
+// S065: a rule is asked in the chain and again at the handler's door, and either no is enough: here one of the two is made to say yes.
+func TestEitherCheckOfARuleIsEnough(t *testing.T) {
+	var asked, refuses atomic.Int64
+	mux := authz.NewMux()
+	mux.HandleFunc("GET /once", authz.When("not the time that refuses", func(*http.Request) bool { return asked.Add(1) != refuses.Load() }), func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprint(w, "reached")
+	})
+	s := ringwalltest.StartApp(t, ringwall.Options{}, mux)
+	c := s.SignIn("member@example.org")
+	for _, tt := range []struct {
+		name          string
+		refuses       int64
+		status, asked int64
+	}{
+		{"both say yes", 0, 200, 2},
+		{"the chain says no", 1, 403, 1},
+		{"the mux says no", 2, 403, 2},
+	} {
+		asked.Store(0)
+		refuses.Store(tt.refuses)
+		if got := c.Get("/once"); int64(got.Status) != tt.status || asked.Load() != tt.asked {
+			t.Errorf("%s: %d after %d questions, want %d after %d", tt.name, got.Status, asked.Load(), tt.status, tt.asked)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/ringwalltest"
@@ -95,6 +96,7 @@ func (s story) profile() {
 	s.call(c, "GET", "/auth/v1/me", nil, 200, "")
 	s.call(c, "PATCH", "/auth/v1/me", object{"display_name": "Ann", "language": "de"}, 200, "")
 	s.call(c, "PATCH", "/auth/v1/me", object{"language": "tlh"}, 422, "invalid")
+	s.call(c, "PATCH", "/auth/v1/me", object{"metadata": object{"own": object{"theme": "dark"}}}, 422, "invalid") // no schema, nothing is kept
 	s.call(c, "POST", "/auth/v1/me/email", object{"email": "moved@example.org", "password": "not the password, surely"}, 401, "login-failed")
 	s.call(c, "POST", "/auth/v1/me/email", object{"email": "moved@example.org", "password": ringwalltest.Password}, 202, "")
 	s.call(c, "GET", "/auth/v1/me", nil, 200, "")
@@ -162,6 +164,26 @@ func (s story) administrators() {
 	s.call(c, "DELETE", "/auth/v1/admin/sessions/"+identity.NewRandomID().String(), why, 404, "not-found")
 	s.call(c, "DELETE", path+"/sessions", why, 204, "")
 	s.call(c, "GET", path+"/sessions", nil, 200, "")
+	s.call(c, "GET", "/auth/v1/admin/limits?who=managed@example.org", nil, 200, "")
+	s.call(c, "GET", "/auth/v1/admin/limits?who=nobody", nil, 422, "invalid")
+	s.call(c, "POST", "/auth/v1/admin/limits/clear", object{"who": "managed@example.org", "reason": "x"}, 204, "")
+	s.call(c, "POST", "/auth/v1/admin/blocks", object{"network": "203.0.113.0/24", "until": s.server.Clock.Now().Add(time.Hour).Format(time.RFC3339), "reason": "x"}, 201, "")
+	s.call(c, "POST", "/auth/v1/admin/blocks", object{"network": "203.0.113.0/24", "until": "soon", "reason": "x"}, 422, "invalid")
+	s.call(c, "GET", "/auth/v1/admin/blocks?limit=1", nil, 200, "")
+	s.call(c, "DELETE", "/auth/v1/admin/blocks", object{"network": "203.0.113.0/24", "reason": "x"}, 204, "")
+	s.call(c, "DELETE", "/auth/v1/admin/blocks", object{"network": "203.0.113.0/24", "reason": "x"}, 404, "not-found")
+	s.call(c, "GET", "/auth/v1/admin/alerts", nil, 200, "")
+	s.call(c, "GET", "/auth/v1/admin/alerts?limit=0", nil, 422, "invalid")
+	given := identity.NewRandomID()
+	_, err := openDatabase(s.T, s.server).ExecContext(s.Context(), "INSERT INTO ringwall_webhooks (id, target, sealed, attempts, next_micros, created_micros, dead_micros, reason) VALUES ($1, 'gone', $1, 9, 1, 1, 1, 'status 410')", given[:])
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.call(c, "GET", "/auth/v1/admin/webhooks", nil, 200, "")
+	s.call(c, "POST", "/auth/v1/admin/webhooks/"+given.String()+"/replay", why, 204, "")
+	s.call(c, "GET", path+"/metadata", nil, 200, "")
+	s.call(c, "PATCH", path+"/metadata", object{"own": nil, "reason": "x"}, 200, "")
+	s.call(c, "PATCH", path+"/metadata", object{"own": object{"theme": "dark"}, "reason": "x"}, 422, "invalid")
 	s.call(c, "GET", "/auth/v1/admin/audit?limit=500", nil, 200, "")
 	s.call(c, "GET", "/auth/v1/admin/audit?event=none", nil, 422, "invalid")
 	s.call(c, "POST", "/auth/v1/admin/invitations", object{"email": "guest@example.org", "reason": "x"}, 201, "")

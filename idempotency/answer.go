@@ -9,9 +9,12 @@ import (
 	"time"
 )
 
-// kept are the headers that are stored: what the body is, and where to go. The others are set anew by whoever stands in front.
+// kept are the headers that are stored: what the body is, who may keep it, and where to go. The others are set anew by
+// whoever stands in front.
 func kept() []string {
-	return []string{"Content-Disposition", "Content-Encoding", "Content-Language", "Content-Type", "Etag", "Last-Modified", "Link", "Location"}
+	return []string{
+		"Allow", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Type", "Etag", "Last-Modified", "Link", "Location", "Vary",
+	}
 }
 
 // answer takes what a handler answers, and passes it on as it comes when it grows too large to be stored.
@@ -59,7 +62,7 @@ func (a *answer) send() {
 	a.WriteHeader(http.StatusOK)
 	a.w.WriteHeader(a.status)
 	if a.body.Len() > 0 {
-		_, _ = a.w.Write(a.body.Bytes()) // the client is gone: nobody to tell
+		_, _ = a.w.Write(a.body.Bytes()) // #nosec G705 -- what the handler wrote, with its content type; the client is gone: nobody to tell
 	}
 }
 
@@ -121,6 +124,6 @@ func (s *stored) replay(w http.ResponseWriter) {
 	h.Set(headerExpires, s.expires.UTC().Format(http.TimeFormat))
 	w.WriteHeader(s.Status)
 	if len(s.body) > 0 {
-		_, _ = w.Write(s.body) // the client is gone: nobody to tell
+		_, _ = w.Write(s.body) // #nosec G705 -- what the handler wrote, with its content type
 	}
 }

@@ -105,8 +105,8 @@ func TestWhoIsSignedIn(t *testing.T) {
 		h := keys.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { effects++ }))
 		post := func(user identity.ID, id identity.ID) int {
 			r, w := transfer().request(), httptest.NewRecorder()
-			actor := identity.NewPerson(identity.SubjectOf(user), id, time.Time{}, nil, identity.Request{})
-			h.ServeHTTP(w, r.WithContext(session.With(r.Context(), &session.Session{ID: id, UserID: user}, actor)))
+			proof := session.Proof{Actor: identity.NewPerson(identity.SubjectOf(user), id, time.Time{}, identity.Granted{}, identity.Request{})}
+			h.ServeHTTP(w, r.WithContext(session.With(r.Context(), session.Session{ID: id, UserID: user}, proof)))
 			return w.Code
 		}
 		ada, bob := identity.NewID(), identity.NewID()

@@ -42,9 +42,10 @@
 //   - one of more than [Options.MaxAnswerBytes]: it is sent as it comes, and whoever tries again is told that the
 //     request was carried out and its answer is gone (409 idempotency-answer-gone).
 //
-// Stored are the status, the body, and of the headers those that say what the body is and where to go (Content-Type,
-// Location, ETag and their like). Set-Cookie is never stored. All of it is sealed under a key derived from the
-// idempotency key, which is itself not stored: whoever reads the database learns neither the answers nor who sent what.
+// Stored are the status, the body, and of the headers those that say what the body is, who may keep it and where to go
+// (Content-Type, Cache-Control, Location and their like). Set-Cookie is never stored. All of it is sealed under a key
+// derived from the idempotency key, which is itself not stored: whoever reads the database learns neither the answers nor
+// who sent what.
 //
 // # Exactly once
 //
@@ -112,7 +113,7 @@ type Options struct {
 	// Who tells whose keys a request uses, such as a user's id; empty is answered 401. Default: the user of [session.From].
 	Who func(*http.Request) string
 
-	// Refuse answers what does not reach the handler. Default: [input.Refuse].
+	// Refuse answers what does not reach the handler. Default: as ringwall's Protect answers, and elsewhere [input.Refuse].
 	Refuse func(http.ResponseWriter, *http.Request, error)
 
 	Now func() time.Time // Default: time.Now
@@ -153,7 +154,7 @@ func New(db *sqlsafe.DB, o Options) (*Keys, error) {
 		o.Who = signedIn
 	}
 	if o.Refuse == nil {
-		o.Refuse = input.Refuse
+		o.Refuse = refuse
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -162,6 +163,14 @@ func New(db *sqlsafe.DB, o Options) (*Keys, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Keys{db: db, options: o}, nil
+}
+
+func refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if proof := session.ProofOf(r.Context()); proof.Refuse != nil {
+		proof.Refuse(w, r, err)
+		return
+	}
+	input.Refuse(w, r, err)
 }
 
 func signedIn(r *http.Request) string {
@@ -182,6 +191,9 @@ func (k *Keys) Handler(next http.Handler) http.Handler {
 		}
 		c, err := k.read(r)
 		if err != nil {
+			if problem.From(err).Kind == problem.Internal {
+				k.options.Log.ErrorContext(r.Context(), "a request cannot be compared with others, and is refused", "error", err)
+			}
 			k.options.Refuse(w, r, err)
 			return
 		}

@@ -318,7 +318,7 @@ func source(t *testing.T, db *sqlsafe.DB) (driver, dsn string) {
 	t.Helper()
 	var file string
 	if err := db.QueryRow(t.Context(), sqlsafe.New(`SELECT file FROM pragma_database_list`)).Scan(&file); err == nil {
-		return "sqlite", file + "?_busy_timeout=20000"
+		return "sqlite", file + inFile
 	}
 	var name string
 	if err := db.QueryRow(t.Context(), sqlsafe.New(`SELECT current_database()`)).Scan(&name); err != nil {

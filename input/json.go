@@ -123,7 +123,7 @@ func (s *inspector) value(dec *jsontext.Decoder, v any) error {
 		if err := dec.SkipValue(); err != nil {
 			return err
 		}
-		s.add(dec.StackPointer(), &Fault{"type", want.mend})
+		s.add(dec, &Fault{"type", want.mend})
 		return nil
 	case !isText:
 		return errors.ErrUnsupported
@@ -133,13 +133,17 @@ func (s *inspector) value(dec *jsontext.Decoder, v any) error {
 		return err
 	}
 	if err := text.UnmarshalText([]byte(token.String())); err != nil {
-		s.add(dec.StackPointer(), faultOf(err))
+		s.add(dec, faultOf(err))
 	}
 	return nil
 }
 
-func (s *inspector) add(pointer jsontext.Pointer, f *Fault) {
-	at, _ := locate(s.root, pointer)
+// add notes a fault where the decoder stands. Where that is takes a while to tell, so not for more than are told.
+func (s *inspector) add(dec *jsontext.Decoder, f *Fault) {
+	if len(s.faults) >= maxFaults {
+		return
+	}
+	at, _ := locate(s.root, dec.StackPointer())
 	s.faults = note(s.faults, problem.Field{Name: at, Code: f.Code, Detail: f.Detail})
 }
 

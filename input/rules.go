@@ -61,13 +61,15 @@ func members(t reflect.Type, tag string) []member {
 // rules walks a decoded value and notes every fault. Places that have a fault already are left alone: one word about
 // each is enough.
 type rules struct {
-	tag    string
-	faults []problem.Field
-	named  map[string]bool
+	tag      string
+	faults   []problem.Field
+	named    map[string]bool
+	known    map[reflect.Type][]member // of types met before: a list has many of one
+	patterns map[string]*regexp.Regexp
 }
 
 func checkRules(v reflect.Value, at, tag string, faults []problem.Field) ([]problem.Field, error) {
-	r := &rules{tag: tag, faults: faults, named: make(map[string]bool)}
+	r := &rules{tag: tag, faults: faults, named: map[string]bool{}, known: map[reflect.Type][]member{}, patterns: map[string]*regexp.Regexp{}}
 	for _, f := range faults {
 		r.named[f.Name] = true
 	}
@@ -85,6 +87,9 @@ func (r *rules) add(at, code, detail string) {
 func (r *rules) value(v reflect.Value, at string) error {
 	if r.tag == "json" && r.named[at] {
 		return nil // it was not read: what it lacks inside says nothing
+	}
+	if len(r.faults) >= maxFaults {
+		return nil
 	}
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
@@ -120,11 +125,16 @@ func (r *rules) fields(v reflect.Value, at string) error {
 	if isText(v.Type()) {
 		return nil // it has checked itself
 	}
-	for _, m := range members(v.Type(), r.tag) {
+	known, ok := r.known[v.Type()]
+	if !ok {
+		known = members(v.Type(), r.tag)
+		r.known[v.Type()] = known
+	}
+	for _, m := range known {
 		value := v.FieldByIndex(m.field.Index)
 		place := m.name
 		if r.tag == "json" {
-			place = at + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(m.name)
+			place = at + "/" + strings.ReplaceAll(strings.ReplaceAll(m.name, "~", "~0"), "/", "~1")
 		}
 		if err := r.field(m.field, value, place); err != nil {
 			return err
@@ -167,7 +177,7 @@ func (r *rules) text(f reflect.StructField, v reflect.Value, at string) error {
 	if err != nil {
 		return err
 	}
-	matches, err := pattern(f)
+	matches, err := r.pattern(f)
 	if err != nil {
 		return err
 	}
@@ -239,15 +249,17 @@ func compare(v reflect.Value, limit string) (int, error) {
 }
 
 // pattern is the regular expression of a field; nil if there is none.
-func pattern(f reflect.StructField) (*regexp.Regexp, error) {
+func (r *rules) pattern(f reflect.StructField) (*regexp.Regexp, error) {
 	text, ok := f.Tag.Lookup("pattern")
-	if !ok {
-		return nil, nil
+	if !ok || r.patterns[text] != nil {
+		return r.patterns[text], nil
 	}
 	if _, err := regexp.Compile(text); err != nil { // by itself, so that no bracket of it can close the one below
 		return nil, fmt.Errorf("field %s: tag pattern: %w", f.Name, err)
 	}
-	return regexp.Compile(`\A(?:` + text + `)\z`)
+	whole, err := regexp.Compile(`\A(?:` + text + `)\z`)
+	r.patterns[text] = whole
+	return whole, err
 }
 
 func length(f reflect.StructField, tag string, otherwise int) (int, error) {

@@ -1,8 +1,10 @@
 package outbound
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -25,16 +27,13 @@ func follow(most int) func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		}
 		next.Host = ""
-		carried := http.Header{}
-		for _, name := range []string{"Accept", "Accept-Language", "User-Agent"} {
-			if values, ok := next.Header[name]; ok {
-				carried[name] = values
-			}
-		}
-		next.Header = carried
+		maps.DeleteFunc(next.Header, func(name string, _ []string) bool { return !slices.Contains(carried(), name) })
 		return nil
 	}
 }
+
+// carried are the headers that go along to another origin.
+func carried() []string { return []string{"Accept", "Accept-Language", "User-Agent"} }
 
 // strays reports whether a chain of redirects has ever left the origin of its first request.
 func strays(next *http.Request, before []*http.Request) bool {

@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -28,14 +29,23 @@ func (l *Limiter) nameFields() {
 // Handler limits what reaches next, and sets the fields on every answer. What does not fit is answered 429.
 func (l *Limiter) Handler(key KeyFunc, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d, _ := l.Take(r.Context(), key(r), l.options.Cost(r)) // an error is logged, and memory has decided
-		l.SetFields(w.Header(), d)
-		if !d.Admitted {
-			problem.Write(w, "/auth", "", l.refusal(d))
+		if err := l.Admit(r.Context(), w.Header(), key(r), l.options.Cost(r)); err != nil {
+			problem.Write(w, "/auth", "", err)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// Admit is [Limiter.Take] with [Limiter.SetFields], for whoever writes refusals in a form of their own: its error is the
+// problem document of [Limiter.Handler], and nil if the try was admitted.
+func (l *Limiter) Admit(ctx context.Context, h http.Header, key Key, cost int) error {
+	d, _ := l.Take(ctx, key, cost) // an error is logged, and memory has decided
+	l.SetFields(h, d)
+	if !d.Admitted {
+		return l.refusal(d)
+	}
+	return nil
 }
 
 // SetFields adds RateLimit-Policy and RateLimit to the headers of an answer; [Limiter.Handler] does so by itself. Several

@@ -102,7 +102,7 @@ func BenchmarkLinear(b *testing.B) {
 }
 
 func ladder(b *testing.B, input func(int) string, call func(string)) {
-	const steps, longest = 8, 1_000_000
+	const steps, longest, enough = 8, 1_000_000, 20 * time.Millisecond
 	var inputs [steps]string
 	var best [steps]time.Duration
 	for i := range steps {
@@ -110,12 +110,12 @@ func ladder(b *testing.B, input func(int) string, call func(string)) {
 	}
 	climb := func() {
 		for i, in := range inputs {
-			repeat := max(1, longest/len(in)) // as much work at each step, so that a disturbance counts alike
-			started := worked(b)
-			for range repeat {
+			started, took, count := worked(b), time.Duration(0), time.Duration(0)
+			for ; took < enough; count++ {
 				call(in)
+				took = worked(b) - started
 			}
-			if took := (worked(b) - started) / time.Duration(repeat); best[i] == 0 || took < best[i] {
+			if took /= count; best[i] == 0 || took < best[i] {
 				best[i] = took
 			}
 		}
@@ -134,10 +134,11 @@ func ladder(b *testing.B, input func(int) string, call func(string)) {
 	}
 }
 
-// growth is the largest ratio between a step and the one before it.
+// growth is the largest ratio between a step and the one before it. Below 2 ms it is memory that is measured, so that counts as 2.
 func growth(steps []time.Duration) (largest float64) {
+	const least = 2 * time.Millisecond
 	for i := 1; i < len(steps); i++ {
-		largest = max(largest, float64(steps[i])/float64(max(steps[i-1], 1)))
+		largest = max(largest, float64(max(steps[i], least))/float64(max(steps[i-1], least)))
 	}
 	return largest
 }

@@ -123,7 +123,7 @@ func csvWriter(out io.Writer) (func(ownLine) error, error) {
 	return func(l ownLine) error {
 		return write([]string{
 			l.ID, l.Email, strconv.FormatBool(*l.Verified), l.DisplayName, l.Hash, l.PasswordChangedAt, l.CreatedAt, l.Language,
-			strconv.FormatBool(l.Locked), l.LockReason, l.LockUntil, strings.Join(l.Roles, " "),
+			strconv.FormatBool(l.Locked), l.LockReason, l.LockUntil, strings.Join(l.Roles, " "), string(l.Metadata),
 		})
 	}, write(ownColumns())
 }

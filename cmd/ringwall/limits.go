@@ -32,7 +32,7 @@ type limitsReply struct {
 }
 
 type limitsShow struct {
-	Who  string `arg:"" optional:"" help:"A network address or a mail address; without one, every block."`
+	Who  string `arg:"" optional:"" help:"A network address or a mail address; without one, every block, and what holds for the whole service."`
 	JSON bool   `name:"json" help:"Print JSON."`
 }
 
@@ -72,8 +72,9 @@ func (a *app) printLimits(limits []limitView) error {
 }
 
 type limitsClear struct {
-	Who  string `arg:"" help:"A network address or a mail address."`
-	JSON bool   `name:"json" help:"Print JSON."`
+	Who    string `arg:"" help:"A network address or a mail address."`
+	Reason string `placeholder:"TEXT" help:"Why; it stands in the audit log."`
+	JSON   bool   `name:"json" help:"Print JSON."`
 }
 
 // Help is the example.
@@ -84,7 +85,7 @@ func (limitsClear) Help() string {
 // Run forgets what somebody has tried.
 func (c *limitsClear) Run(ctx context.Context, a *app, group *limitsCommands) error {
 	var out limitsReply
-	if err := a.call(ctx, group.settingFlags, "limits.clear", map[string]string{"who": c.Who}, &out); err != nil {
+	if err := a.call(ctx, group.settingFlags, "limits.clear", map[string]string{"who": c.Who, "reason": c.Reason}, &out); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -126,6 +127,7 @@ func (c *limitsBlock) Run(ctx context.Context, a *app, group *limitsCommands) er
 
 type limitsUnblock struct {
 	Network string `arg:"" help:"The network, as it was blocked."`
+	Reason  string `placeholder:"TEXT" help:"Why; it stands in the audit log."`
 	JSON    bool   `name:"json" help:"Print JSON."`
 }
 
@@ -135,7 +137,7 @@ func (limitsUnblock) Help() string { return "Example:\n\n    ringwall limits unb
 // Run lifts a block.
 func (c *limitsUnblock) Run(ctx context.Context, a *app, group *limitsCommands) error {
 	var out blockReply
-	if err := a.call(ctx, group.settingFlags, "limits.unblock", map[string]any{"network": c.Network}, &out); err != nil {
+	if err := a.call(ctx, group.settingFlags, "limits.unblock", map[string]any{"network": c.Network, "reason": c.Reason}, &out); err != nil {
 		return err
 	}
 	if c.JSON {

@@ -60,6 +60,7 @@ func optionsOf(v *settings.Values, logger *slog.Logger) ringwall.Options {
 		Argon2id:           v.Argon2id,
 		PasswordMinLength:  v.PasswordMinLength,
 		BreachCheck:        v.BreachCheck,
+		MetadataSchema:     v.MetadataSchema,
 		SessionIdle:        v.SessionIdle,
 		SessionAbsolute:    v.SessionAbsolute,
 		SessionRemembered:  v.SessionRemembered,
@@ -70,7 +71,10 @@ func optionsOf(v *settings.Values, logger *slog.Logger) ringwall.Options {
 		LimitMails:         perMinute(v, "LIMIT_MAILS", v.LimitMails),
 		TrustedProxies:     v.TrustedProxies,
 		TrustedProxyHeader: v.TrustedProxyHeader,
+		LimitAddress:       windows(v.LimitAddress),
 		NoLimitAddress:     v.LimitAddress == nil,
+		LimitAPI:           windows(v.LimitAPI),
+		NoLimitAPI:         v.LimitAPI == nil,
 		AlertMail:          v.AlertMail,
 		AlertLanguage:      v.AlertLanguage,
 		AlertWebhook:       v.AlertWebhook,
@@ -78,15 +82,21 @@ func optionsOf(v *settings.Values, logger *slog.Logger) ringwall.Options {
 		AdminNetworks:      v.AdminNetworks,
 		Log:                logger,
 
+		EventsWebhook:           v.EventsWebhook,
+		EventsWebhookSecret:     v.EventsWebhookSecret,
 		InsecureWebhookNetworks: v.InsecureWebhook,
-	}
-	for _, limit := range v.LimitAddress {
-		o.LimitAddress = append(o.LimitAddress, ratelimit.Window{Quota: limit.Count, Per: limit.Per})
 	}
 	if v.MasterKey.IsZero() {
 		o.MasterKeyFile = filepath.Join(v.Data, masterKeyName)
 	}
 	return o
+}
+
+func windows(limits settings.Limits) (list []ratelimit.Window) {
+	for _, limit := range limits {
+		list = append(list, ratelimit.Window{Quota: limit.Count, Per: limit.Per})
+	}
+	return list
 }
 
 // perMinute is a limit of so many a minute: zero for the default, negative for none.

@@ -218,29 +218,31 @@ func (c *checker) alerts() {
 	if c.AlertLanguage != "en" && c.AlertLanguage != "de" {
 		c.fault("ALERT_LANGUAGE", "is neither en nor de. Write one of them.")
 	}
-	address, key := !c.AlertWebhook.IsZero(), !c.AlertWebhookSecret.IsZero()
+	c.webhook("ALERT_WEBHOOK", "alerts", c.AlertWebhook, c.AlertWebhookSecret)
+	c.webhook("EVENTS_WEBHOOK", "events", c.EventsWebhook, c.EventsWebhookSecret)
+}
+
+// webhook judges the address of a receiver and the secret that belongs to it.
+func (c *checker) webhook(name, what string, target, signing secret.Text) {
+	address, key := !target.IsZero(), !signing.IsZero()
 	switch {
 	case address && !key:
-		c.fault("ALERT_WEBHOOK_SECRET", "is not set, but RINGWALL_ALERT_WEBHOOK is: the receiver could not know who sent it. Make one with: echo whsec_$(openssl rand -base64 32)")
+		c.fault(name+"_SECRET", "is not set, but RINGWALL_"+name+" is: the receiver could not know who sent it. Make one with: echo whsec_$(openssl rand -base64 32)")
 	case key && !address:
-		c.fault("ALERT_WEBHOOK", "is not set, but RINGWALL_ALERT_WEBHOOK_SECRET is. Set it to the https address of the receiver.")
+		c.fault(name, "is not set, but RINGWALL_"+name+"_SECRET is. Set it to the https address of the receiver.")
 	}
-	if u, err := url.Parse(c.AlertWebhook.Reveal()); address && (err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil) {
-		c.fault("ALERT_WEBHOOK", "is no https address without user and password: alerts would be readable on the way. Write it as https://alerts.example.org/ringwall.")
+	if u, err := url.Parse(target.Reveal()); address && (err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil) {
+		c.fault(name, "is no https address without user and password: "+what+" would be readable on the way. Write it as https://"+what+".example.org/ringwall.")
 	}
-	if _, err := webhook.ParseSecret(c.AlertWebhookSecret); key && err != nil {
-		c.fault("ALERT_WEBHOOK_SECRET", "cannot be used: "+err.Error()+".")
+	if _, err := webhook.ParseSecret(signing); key && err != nil {
+		c.fault(name+"_SECRET", "cannot be used: "+err.Error()+".")
 	}
 }
 
 // rules also hold for dev.
 func (c *checker) rules() {
-	for _, limit := range c.LimitAddress {
-		if limit.Per%time.Second != 0 || limit.Per > limitMost || limit.Count > limitCountMost || len(c.LimitAddress) > ratelimit.MaxWindows {
-			c.fault("LIMIT_ADDRESS", "is no list of one to three limits, each up to 1000000 in whole seconds up to 744h. Write 20/1m,100/1h, or unset it.")
-			break
-		}
-	}
+	c.windows("LIMIT_ADDRESS", c.LimitAddress, "20/1m,100/1h")
+	c.windows("LIMIT_API", c.LimitAPI, "600/1m")
 	if c.LimitAccount.Count == 0 {
 		c.fault("LIMIT_ACCOUNT", "is off: passwords could be guessed without end. Write 5/5m, or unset it.")
 	} else if text := c.LimitAccount; text != (settings.Limit{Count: accountLimitCount, Per: accountLimitPer}) {
@@ -277,10 +279,22 @@ func (c *checker) rules() {
 	}
 }
 
+func (c *checker) windows(name string, limits settings.Limits, example string) {
+	for _, limit := range limits {
+		if limit.Per%time.Second != 0 || limit.Per > limitMost || limit.Count > limitCountMost || len(limits) > ratelimit.MaxWindows {
+			c.fault(name, "is no list of one to three limits, each up to 1000000 in whole seconds up to 744h. Write "+example+", or unset it.")
+			return
+		}
+	}
+}
+
 // floods holds what only dev may switch off.
 func (c *checker) floods() {
 	if len(c.LimitAddress) == 0 {
 		c.fault("LIMIT_ADDRESS", "is off: one address could try passwords without end. Write 20/1m,100/1h, or unset it.")
+	}
+	if len(c.LimitAPI) == 0 {
+		c.fault("LIMIT_API", "is off: one person could keep the database busy without end. Write 600/1m, or unset it.")
 	}
 	if perMinute(c.Values, "LIMIT_MAILS", c.LimitMails) < 0 {
 		c.fault("LIMIT_MAILS", "is off: strangers could make your mail server send without end. Write it as 120/1m, or unset it.")

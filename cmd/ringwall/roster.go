@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,7 @@ type personRow struct {
 	LockReason        string   `json:"lock_reason,omitempty"`
 	LockUntil         int64    `json:"lock_until,omitempty"`
 	Roles             []string `json:"roles,omitempty"`
+	Metadata          string   `json:"metadata,omitempty"` // a JSON text
 }
 
 // roster reads people from a file, one at a time.
@@ -112,16 +114,18 @@ type ownLine struct {
 	LockReason        string   `json:"lock_reason,omitempty"`
 	LockUntil         string   `json:"lock_until,omitempty"`
 	Roles             []string `json:"roles,omitempty"`
+
+	Metadata json.RawMessage `json:"metadata,omitempty"`
 }
 
 func ownColumns() []string {
-	return []string{"id", "email", "email_verified", "display_name", "password_hash", "password_changed_at", "created_at", "language", "locked", "lock_reason", "lock_until", "roles"}
+	return []string{"id", "email", "email_verified", "display_name", "password_hash", "password_changed_at", "created_at", "language", "locked", "lock_reason", "lock_until", "roles", "metadata"}
 }
 
 func (l ownLine) person(options rosterOptions) (p personRow, err error) {
 	p = personRow{
 		ID: l.ID, Email: l.Email, Verified: options.verified, DisplayName: l.DisplayName, Hash: l.Hash,
-		Language: l.Language, Locked: l.Locked, LockReason: l.LockReason, Roles: l.Roles,
+		Language: l.Language, Locked: l.Locked, LockReason: l.LockReason, Roles: l.Roles, Metadata: string(l.Metadata),
 	}
 	if l.Verified != nil {
 		p.Verified = *l.Verified
@@ -141,7 +145,7 @@ func (l ownLine) person(options rosterOptions) (p personRow, err error) {
 func ownOf(p personRow) ownLine {
 	return ownLine{
 		ID: p.ID, Email: p.Email, Verified: &p.Verified, DisplayName: p.DisplayName, Hash: p.Hash, PasswordChangedAt: writeTime(p.PasswordChangedAt),
-		CreatedAt: writeTime(p.CreatedAt), Language: p.Language, Locked: p.Locked, LockReason: p.LockReason, LockUntil: writeTime(p.LockUntil), Roles: p.Roles,
+		CreatedAt: writeTime(p.CreatedAt), Language: p.Language, Locked: p.Locked, LockReason: p.LockReason, LockUntil: writeTime(p.LockUntil), Roles: p.Roles, Metadata: json.RawMessage(p.Metadata),
 	}
 }
 
@@ -156,7 +160,7 @@ func ownJSON(line []byte, options rosterOptions) (personRow, error) {
 func ownCSV(cell func(string) string, options rosterOptions) (personRow, error) {
 	l := ownLine{
 		ID: cell("id"), Email: cell("email"), DisplayName: cell("display_name"), Hash: cell("password_hash"), PasswordChangedAt: cell("password_changed_at"),
-		CreatedAt: cell("created_at"), Language: cell("language"), LockReason: cell("lock_reason"), LockUntil: cell("lock_until"), Roles: readRoles(cell("roles")),
+		CreatedAt: cell("created_at"), Language: cell("language"), LockReason: cell("lock_reason"), LockUntil: cell("lock_until"), Roles: readRoles(cell("roles")), Metadata: json.RawMessage(cell("metadata")),
 	}
 	if text := cell("email_verified"); text != "" {
 		verified, err := readBool(text)

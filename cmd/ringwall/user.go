@@ -25,6 +25,8 @@ type userCommands struct {
 	DemandReset userDemandReset `cmd:"" help:"End all sessions and demand a new password."`
 	Delete      userDelete      `cmd:"" help:"Delete an account, after a delay or at once."`
 
+	Metadata userMetadata `cmd:"" help:"Show what is kept about somebody beside their account, or change it."`
+
 	Import userImport `cmd:"" help:"Take in people from a file, with their password hashes."`
 	Export userExport `cmd:"" help:"Write all accounts into a file, with their password hashes."`
 }

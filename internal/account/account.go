@@ -27,13 +27,16 @@ import (
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/ceiling"
 	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/lifecycle"
 	"github.com/ringwall/ringwall/internal/limits"
 	"github.com/ringwall/ringwall/internal/mail"
+	"github.com/ringwall/ringwall/internal/metadata"
 	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sessions"
 	"github.com/ringwall/ringwall/internal/watch"
 	"github.com/ringwall/ringwall/password"
+	"github.com/ringwall/ringwall/ratelimit"
 )
 
 // Lifetimes of what is mailed (D18, D22, C052) and of the known device (D02).
@@ -61,9 +64,12 @@ type Config struct {
 	Alerts    *alerts.Alerts
 	Signup    SignupPolicy
 	Addresses *limits.Addresses
+	API       *ratelimit.Limiter // what one person may ask of the API; nil: anything
 	Ceiling   *ceiling.Ceiling
 	Watch     *watch.Watch // learns how sign-ins end; may be nil
 	Blocks    *limits.Blocks
+	Lifecycle *lifecycle.Lifecycle
+	Metadata  *metadata.Schemas
 	Origin    string // the canonical origin, for links
 	Prefix    string
 	Name      string // of the service, for mails and the password rules
@@ -170,6 +176,8 @@ func (s *Service) reserveMail(ctx context.Context, by identity.Actor, what, addr
 	return !attempt.Admitted, err
 }
 
+const mailsOfStrangers = "mails of strangers"
+
 // spendMail takes one of the mails that strangers may cause in a minute, whoever they are for: a relay that is made to
 // send thousands loses its good name, and then nobody's mail arrives.
 func (s *Service) spendMail(ctx context.Context, by identity.Actor) error {
@@ -177,7 +185,7 @@ func (s *Service) spendMail(ctx context.Context, by identity.Actor) error {
 		return nil
 	}
 	minute := time.Minute.Microseconds()
-	_, attempt, err := s.count(ctx, AttemptPolicy{Max: s.Mails, WindowMicros: minute, LockMicros: minute, MaxMicros: minute}, "mails of strangers")
+	_, attempt, err := s.count(ctx, AttemptPolicy{Max: s.Mails, WindowMicros: minute, LockMicros: minute, MaxMicros: minute}, mailsOfStrangers)
 	if err != nil || attempt.Admitted {
 		return err
 	}

@@ -35,6 +35,9 @@ type ExportHead struct {
 	Links    []ExportLink    `json:"links" doc:"Mailed links that still work."`
 	// EmailChange is the change of address that waits for its links.
 	EmailChange *ExportEmailChange `json:"email_change,omitempty"`
+	// Metadata is what the application keeps here, the private part too: who asks what is held about them gets all of it
+	// (GDPR, article 15). What a person may not learn belongs into the application's own tables.
+	Metadata Metadata `json:"metadata"`
 }
 
 // ExportEmailChange is a change of address that is under way.
@@ -137,7 +140,7 @@ func (s *Service) Export(ctx context.Context, by identity.Actor) (*Export, error
 		if err != nil {
 			return event, err
 		}
-		e.Head, err = s.exportHead(ctx, tx, user)
+		e.Head, err = s.exportHead(ctx, by, tx, user)
 		return event, err
 	})
 	if err != nil {
@@ -147,7 +150,7 @@ func (s *Service) Export(ctx context.Context, by identity.Actor) (*Export, error
 	return e, nil
 }
 
-func (s *Service) exportHead(ctx context.Context, tx Tx, u User) (head ExportHead, err error) {
+func (s *Service) exportHead(ctx context.Context, by identity.Actor, tx Tx, u User) (head ExportHead, err error) {
 	owner := identity.SubjectOf(u.ID)
 	head = ExportHead{MadeAt: stamp(s.Now().UnixMicro()), Sessions: []ExportSession{}, Devices: []ExportDevice{}, Links: []ExportLink{}}
 	head.Profile = ExportProfile{
@@ -164,6 +167,13 @@ func (s *Service) exportHead(ctx context.Context, tx Tx, u User) (head ExportHea
 			ID: o.ID.String(), Device: sessions.DeviceLabel(o.UserAgent), IP: o.Address, UserAgent: o.UserAgent, Remembered: o.Remembered, Bearer: o.Bearer,
 			CreatedAt: stamp(o.CreatedMicros), LastSeenAt: stamp(s.Engine.LastSeen(o)), ExpiresAt: stamp(o.ExpiresMicros),
 		})
+	}
+	sealed, err := tx.Metadata(ctx, owner)
+	if err == nil {
+		head.Metadata, err = s.openMetadata(ctx, by, owner, sealed, true)
+	}
+	if err != nil {
+		return head, err
 	}
 	devices, err := tx.Devices(ctx, owner)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/lifecycle"
 	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/password"
@@ -31,6 +32,7 @@ type Import struct {
 	LockReason            string
 	LockUntilMicros       int64
 	Roles                 []string
+	Metadata              string // a JSON object with the parts of [Metadata], which must fit their schemas; empty: none
 }
 
 // Outcome says what became of one [Import].
@@ -52,16 +54,18 @@ type Imported struct {
 
 // newcomer is an [Import] that can be stored.
 type newcomer struct {
-	user  User
-	shape string
-	roles []string
+	user   User
+	shape  string
+	roles  []string
+	sealed SealedMetadata // zero: none
 }
 
 const maxLockReason = 500
 
 // ImportUsers takes in at most [ImportMost] people in one transaction, with one audit event for each who was made and one
 // for them all. Who is there already stays as they are, so that doing it again does nothing. A dry run only reports.
-// The order of the outcomes is that of the people. No mail is sent. Problems: invalid.
+// The order of the outcomes is that of the people. No mail is sent. Hooks are called as for a sign-up: one that refuses refuses
+// one person, one that fails ends the import before anybody of this call is made. Problems: invalid, unavailable.
 func (s *Service) ImportUsers(ctx context.Context, by identity.Actor, people []Import, dry bool) ([]Imported, error) {
 	if err := operator(by); err != nil {
 		return nil, err
@@ -74,6 +78,13 @@ func (s *Service) ImportUsers(ctx context.Context, by identity.Actor, people []I
 		var err error
 		if ready[i], err = s.readImport(person); err != nil {
 			out[i] = refusedImport(err)
+			continue
+		}
+		switch err := s.askHost(ctx, by, lifecycle.ByImport, ready[i].user.EmailCanonical, ready[i].user.DisplayName); {
+		case errors.Is(err, errSignupHost):
+			out[i] = Imported{ImportRefused, "email", errSignupHost.Detail}
+		case err != nil:
+			return nil, err
 		}
 	}
 	if dry {
@@ -159,6 +170,9 @@ func (s *Service) readImport(in Import) (n newcomer, err error) {
 	if in.Locked {
 		n.user.LockedMicros = now
 	}
+	if n.sealed, err = s.readMetadata(identity.SubjectOf(n.user.ID), in.Metadata); err != nil {
+		return n, err
+	}
 	if in.Hash.IsZero() {
 		return n, nil
 	}
@@ -184,6 +198,11 @@ func (s *Service) importOne(ctx context.Context, tx Tx, n newcomer) (Imported, e
 	}
 	for _, role := range n.roles {
 		if err := tx.Grant(ctx, n.user.ID, role); err != nil {
+			return Imported{}, err
+		}
+	}
+	if n.sealed.Public != nil || n.sealed.Private != nil || n.sealed.Own != nil {
+		if err := tx.SetMetadata(ctx, identity.SubjectOf(n.user.ID), n.sealed); err != nil {
 			return Imported{}, err
 		}
 	}
@@ -227,7 +246,8 @@ func (s *Service) lookForImports(ctx context.Context, ready []newcomer, out []Im
 // Exported is an account with its password hash, as [Service.ImportUsers] takes it.
 type Exported struct {
 	User
-	Hash secret.Text
+	Hash     secret.Text
+	Metadata string // as in [Import]; empty: none
 }
 
 // ExportUsers gives accounts with their password hashes, by id after the given one, and leaves an audit event. It is for moving away.
@@ -260,7 +280,11 @@ func (s *Service) ExportUsers(ctx context.Context, by identity.Actor, after iden
 		if user.closed() {
 			phc = "" // it opens nothing here, and must not anywhere else
 		}
-		list = append(list, Exported{user, secret.NewText(phc)})
+		kept, err := s.writeMetadata(ctx, by, identity.SubjectOf(user.ID))
+		if err != nil {
+			return nil, fmt.Errorf("metadata of %s: %w", user.ID, err)
+		}
+		list = append(list, Exported{user, secret.NewText(phc), kept})
 	}
 	return list, nil
 }

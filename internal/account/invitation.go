@@ -9,6 +9,7 @@ import (
 	"github.com/ringwall/ringwall/input"
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/lifecycle"
 	"github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/secret"
@@ -35,6 +36,7 @@ const (
 var (
 	errSignupClosed = problem.New(problem.Forbidden, "signup-closed", "Sign-up is closed. Ask the people who run this service for an invitation.")
 	errSignupDomain = problem.New(problem.Forbidden, "signup-closed", "Sign-up is open to addresses of certain domains only.")
+	errSignupHost   = problem.New(problem.Forbidden, "signup-closed", "A rule of this service does not admit this account.")
 )
 
 // SignUpOpen reports whether a stranger may sign up at all. Problems: signup-closed.
@@ -59,6 +61,20 @@ func (s *Service) admits(canonicalAddress string) error {
 		}
 	}
 	return errSignupDomain
+}
+
+// askHost asks the program that Ringwall runs in whether somebody may get an account, before anything is read about the
+// address, and so tells nothing about accounts. Problems: signup-closed, unavailable.
+func (s *Service) askHost(ctx context.Context, by identity.Actor, via, canonicalAddress, name string) error {
+	wanted := lifecycle.SignUp{Email: canonicalAddress, DisplayName: name, Via: via}
+	if address := by.Request().Address; address.IsValid() && by.Kind() == identity.Anonymous {
+		wanted.Network = input.Network(address)
+	}
+	err := s.Lifecycle.Ask(ctx, wanted)
+	if errors.Is(err, lifecycle.ErrRefused) {
+		return errSignupHost
+	}
+	return err
 }
 
 // Invitation lets its holder have an account for one address. Times are microseconds since 1970, UTC.
@@ -225,6 +241,10 @@ func (s *Service) AcceptInvitation(ctx context.Context, by identity.Actor, in Ac
 	}
 	var try tryOf
 	if err := s.admit(ctx, by, proven(by, invitation.ID), &try); err != nil {
+		return "", err
+	}
+	if err := s.askHost(ctx, by, lifecycle.ByInvitation, invitation.EmailCanonical, string(name)); err != nil {
+		try.place.Return()
 		return "", err
 	}
 	if err := s.checkBreach(ctx, in.Password); err != nil {

@@ -3,8 +3,6 @@ package account
 import (
 	"context"
 	"net/netip"
-	"strings"
-	"time"
 
 	"github.com/ringwall/ringwall/input"
 	"github.com/ringwall/ringwall/internal/audit"
@@ -12,12 +10,13 @@ import (
 	"github.com/ringwall/ringwall/internal/limits"
 	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/secret"
+	"github.com/ringwall/ringwall/ratelimit"
 )
 
 // Limited is one thing that counts against somebody, or keeps them out.
 type Limited struct {
 	Who         string
-	Layer       string // "block", "lock", "address", "sign-ups of an address", "account" or "mails"
+	Layer       string // "global", "block", "lock", "address", "sign-ups of an address", "api", "account" or "mails"
 	Refused     bool   // the next try would be refused
 	Tries       int    // zero where nothing is counted
 	SinceMicros int64  // zero: not known
@@ -46,19 +45,28 @@ func limitedWho(who string) (address netip.Addr, email string, err error) {
 	}
 	parsed, err := input.ParseEmail(who)
 	if err != nil {
-		return address, "", problem.New(problem.Invalid, "invalid", "Name a network address, such as 203.0.113.1, or a mail address.")
+		return address, "", problem.New(problem.Invalid, "invalid", "Name a network address, such as 203.0.113.1, or a mail address.").
+			With(problem.Field{Name: "who", Code: "format", Detail: "Name a network address, such as 203.0.113.1, or a mail address."})
 	}
 	return address, parsed.Key(), nil
 }
 
 // Limits tells what holds somebody up: a network address, a mail address (alike whether it has an account), or, for "", all
-// blocks. Attempts of addresses are those that this process has counted.
+// blocks and the limits of the whole service that are reached. Attempts of addresses and requests to the API are those that this process has counted.
 func (s *Service) Limits(ctx context.Context, by identity.Actor, who string) ([]Limited, error) {
 	if err := operator(by); err != nil {
 		return nil, err
 	}
+	if err := s.look(ctx, by, audit.Event{Name: audit.AuthzAdmin, Reason: "limits read", Private: map[string]string{"who": who}}); err != nil {
+		return nil, err
+	}
 	if who == "" {
-		return s.blocked(ctx, netip.Addr{})
+		everybody, err := s.everybodyLimits(ctx)
+		if err != nil {
+			return nil, err
+		}
+		blocks, err := s.blocked(ctx, netip.Addr{})
+		return append(everybody, blocks...), err
 	}
 	address, email, err := limitedWho(who)
 	if err != nil {
@@ -68,14 +76,37 @@ func (s *Service) Limits(ctx context.Context, by identity.Actor, who string) ([]
 		return s.accountLimits(ctx, email)
 	}
 	list, err := s.blocked(ctx, address)
+	return append(list, s.held(address.String(), s.Addresses.Look(ctx, address))...), err
+}
+
+// held is what counts against somebody in the memory of this process.
+func (s *Service) held(who string, found []limits.Held) (list []Limited) {
 	now := s.Now()
-	for _, held := range s.Addresses.Look(ctx, address) {
-		until := now.Add(held.Whole)
-		if held.Wait > 0 {
-			until = now.Add(held.Wait)
+	for _, h := range found {
+		until := now.Add(h.Whole)
+		if h.Wait > 0 {
+			until = now.Add(h.Wait)
 		}
-		list = append(list, Limited{Who: address.String(), Layer: held.Layer, Refused: held.Wait > 0, Tries: held.Tries,
-			UntilMicros: until.UnixMicro(), Why: "of " + held.Window.String()})
+		list = append(list, Limited{Who: who, Layer: h.Layer, Refused: h.Wait > 0, Tries: h.Tries, UntilMicros: until.UnixMicro(), Why: "of " + h.Window.String()})
+	}
+	return list
+}
+
+// everybodyLimits are those of the whole service that are reached at this moment.
+func (s *Service) everybodyLimits(ctx context.Context) (list []Limited, err error) {
+	since, until, err := s.Ceiling.Hot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !until.IsZero() {
+		list = append(list, Limited{Who: "strangers", Layer: "global", Refused: true, SinceMicros: since.UnixMicro(), UntilMicros: until.UnixMicro(),
+			Why: "very many attempts: a challenge comes first"})
+	}
+	now := s.Now().UnixMicro()
+	counter, err := s.Store.Counter(ctx, s.Keys.MAC(secret.Attempts, []byte(mailsOfStrangers)), now)
+	if err == nil && counter.LockedMicros > now {
+		list = append(list, Limited{Who: "strangers", Layer: "mails", Refused: true, Tries: counter.Tries, SinceMicros: counter.WindowMicros, UntilMicros: counter.LockedMicros,
+			Why: "more mails were asked for than LIMIT_MAILS allows"})
 	}
 	return list, err
 }
@@ -102,6 +133,9 @@ func (s *Service) accountLimits(ctx context.Context, email string) ([]Limited, e
 	if user.LockedAt(s.Now()) {
 		list = append(list, Limited{Who: email, Layer: "lock", Refused: true, SinceMicros: user.LockedMicros, UntilMicros: user.LockUntilMicros, Why: user.LockReason})
 	}
+	if !user.ID.IsZero() {
+		list = append(list, s.held(email, limits.Look(ctx, s.API, "api", ratelimit.Text(user.ID.String())))...)
+	}
 	for _, c := range counted() {
 		counter, err := s.Store.Counter(ctx, s.attemptsKey(c.what, email), now)
 		if err != nil {
@@ -125,21 +159,26 @@ func (s *Service) accountLimits(ctx context.Context, email string) ([]Limited, e
 	return list, nil
 }
 
-// ClearLimits forgets what somebody has tried: a network address in this process, a mail address everywhere. Blocks and locks stay.
-func (s *Service) ClearLimits(ctx context.Context, by identity.Actor, who string) error {
-	if err := operator(by); err != nil {
-		return err
-	}
+// ClearLimits forgets what somebody has tried: a network address in this process, a mail address everywhere, but for
+// requests to the API, which each process counts. Blocks and locks stay.
+func (s *Service) ClearLimits(ctx context.Context, by identity.Actor, who, reason string) error {
 	address, email, err := limitedWho(who)
 	if err != nil {
 		return err
 	}
+	private, err := because(by, reason, map[string]string{"address": address.String()})
+	if err != nil {
+		return err
+	}
+	if email != "" {
+		delete(private, "address")
+		private["email"] = email
+	}
 	err = s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
-		event := audit.Event{Name: audit.AuthzAdmin, Reason: "limits cleared", Private: map[string]string{"address": address.String()}}
-		if email == "" {
-			return event, nil
+		event := audit.Event{Name: audit.AuthzAdmin, Reason: "limits cleared", Private: private}
+		if err := s.stillOperator(ctx, tx, by); err != nil || email == "" {
+			return event, err
 		}
-		event.Private = map[string]string{"email": email}
 		for _, c := range counted() {
 			if err := tx.ClearAttempts(ctx, s.attemptsKey(c.what, email)); err != nil {
 				return event, err
@@ -147,95 +186,16 @@ func (s *Service) ClearLimits(ctx context.Context, by identity.Actor, who string
 		}
 		return event, nil
 	})
-	if err == nil && email == "" {
+	if err != nil {
+		return err
+	}
+	if email == "" {
 		s.Addresses.Clear(ctx, address)
+		return nil
+	}
+	user, _, err := s.userAt(ctx, email, identity.NewRandomID())
+	if err == nil && !user.ID.IsZero() && s.API != nil {
+		err = s.API.Clear(ctx, ratelimit.Text(user.ID.String()))
 	}
 	return err
-}
-
-// NewBlock is a network that an operator keeps out.
-type NewBlock struct {
-	Prefix string // an address, or a network such as 203.0.113.0/24
-	For    time.Duration
-	Reason string
-	Force  bool // also what covers this machine itself, or everybody
-}
-
-const longestBlock = 366 * 24 * time.Hour
-
-// Block keeps a network out, from the next request on; on other nodes within a second. A block of the same network is replaced.
-// Problems: invalid, conflict.
-func (s *Service) Block(ctx context.Context, by identity.Actor, in NewBlock) (limits.Block, error) {
-	if err := operator(by); err != nil {
-		return limits.Block{}, err
-	}
-	prefix, err := blockPrefix(in.Prefix)
-	if err != nil {
-		return limits.Block{}, err
-	}
-	switch {
-	case strings.TrimSpace(in.Reason) == "":
-		return limits.Block{}, problem.New(problem.Invalid, "invalid", "Say why: --reason \"…\" goes into the audit log.")
-	case in.For < time.Second || in.For > longestBlock:
-		return limits.Block{}, problem.New(problem.Invalid, "invalid", "A block ends by itself: say when, from a second to 366 days.")
-	case !in.Force && coversUs(prefix):
-		return limits.Block{}, problem.New(problem.Invalid, "invalid", "That covers everybody, or this machine itself. Name a smaller network, or add --force.")
-	}
-	now := s.Now()
-	if held, err := s.Store.Blocks(ctx, now.UnixMicro()); err != nil {
-		return limits.Block{}, err
-	} else if len(held) >= limits.MostBlocks {
-		return limits.Block{}, problem.New(problem.Conflict, "conflict", "There are a thousand blocks already. Lift some, or block a larger network.")
-	}
-	block := limits.Block{Prefix: prefix, CreatedMicros: now.UnixMicro(), ExpiresMicros: now.Add(in.For).UnixMicro(), Reason: in.Reason, By: by.Name()}
-	err = s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
-		event := audit.Event{Name: audit.AuthzAdmin, Reason: "network blocked", Private: map[string]string{"network": prefix.String(), "reason": in.Reason}}
-		return event, tx.InsertBlock(ctx, block)
-	})
-	if err != nil {
-		return limits.Block{}, err
-	}
-	return block, s.Blocks.Reload(ctx)
-}
-
-// Unblock lifts a block. Problems: invalid, not-found.
-func (s *Service) Unblock(ctx context.Context, by identity.Actor, network string) (netip.Prefix, error) {
-	if err := operator(by); err != nil {
-		return netip.Prefix{}, err
-	}
-	prefix, err := blockPrefix(network)
-	if err != nil {
-		return prefix, err
-	}
-	err = s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
-		event := audit.Event{Name: audit.AuthzAdmin, Reason: "network unblocked", Private: map[string]string{"network": prefix.String()}}
-		there, err := tx.DeleteBlock(ctx, prefix, s.Now().UnixMicro())
-		if err == nil && !there {
-			err = problem.New(problem.Missing, "not-found", "This network is not blocked. `ringwall limits show` lists those that are, as they were named.")
-		}
-		return event, err
-	})
-	if err != nil {
-		return prefix, err
-	}
-	return prefix, s.Blocks.Reload(ctx)
-}
-
-func blockPrefix(text string) (netip.Prefix, error) {
-	wrong := problem.New(problem.Invalid, "invalid", "Name an address, or a network such as 203.0.113.0/24 or 2001:db8::/48, without bits beyond its length.")
-	if address, err := netip.ParseAddr(text); err == nil && address.Zone() == "" {
-		return netip.PrefixFrom(address.Unmap(), address.Unmap().BitLen()), nil
-	}
-	prefix, err := netip.ParsePrefix(text)
-	if err == nil && prefix.Addr().Is4In6() && prefix.Bits() >= 96 {
-		prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96)
-	}
-	if err != nil || prefix.Masked() != prefix {
-		return netip.Prefix{}, wrong
-	}
-	return prefix, nil
-}
-
-func coversUs(prefix netip.Prefix) bool {
-	return prefix.Bits() == 0 || prefix.Overlaps(netip.PrefixFrom(netip.AddrFrom4([4]byte{127}), 8)) || prefix.Overlaps(netip.PrefixFrom(netip.IPv6Loopback(), 128))
 }

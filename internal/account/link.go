@@ -111,7 +111,9 @@ func (s *Service) NotMe(ctx context.Context, by identity.Actor, token, lang stri
 			}
 			current, err := tx.UserByID(ctx, user.ID)
 			if err == nil && current.DeleteMicros != 0 {
-				err = s.keep(ctx, tx, current)
+				if err = s.keep(ctx, tx, current); err == nil {
+					err = tx.Record(ctx, audit.Event{Name: audit.UserRestored, User: user.ID, Reason: "not me"})
+				}
 			}
 			if err != nil {
 				return event, err

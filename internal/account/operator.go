@@ -10,6 +10,7 @@ import (
 	"github.com/ringwall/ringwall/authz"
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/lifecycle"
 	"github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/secret"
@@ -56,7 +57,7 @@ type NewUser struct {
 }
 
 // CreateUser makes a confirmed account without a sign-up. It returns the link through which the owner chooses a
-// password, if none was given; the link is mailed as well. Problems: invalid, password-weak, conflict.
+// password, if none was given; the link is mailed as well. Problems: invalid, password-weak, conflict, signup-closed (by a hook).
 func (s *Service) CreateUser(ctx context.Context, by identity.Actor, in NewUser) (user User, link string, err error) {
 	if err := operator(by); err != nil {
 		return user, "", err
@@ -69,6 +70,9 @@ func (s *Service) CreateUser(ctx context.Context, by identity.Actor, in NewUser)
 		if err := CheckRole(role); err != nil {
 			return user, "", err
 		}
+	}
+	if err := s.askHost(ctx, by, lifecycle.ByOperator, address.Key(), name); err != nil {
+		return user, "", err
 	}
 	now := s.Now()
 	user = User{ID: identity.NewRandomID(), Email: address.String(), EmailCanonical: address.Key(), DisplayName: name, CreatedMicros: now.UnixMicro()}

@@ -14,8 +14,9 @@ type Device struct{ ExpiresMicros int64 }
 // OwnReader reads what belongs to one person.
 type OwnReader interface {
 	audit.PersonKeyReader
-	Devices(ctx context.Context, owner identity.Subject) ([]Device, error) // at most fifty
-	Links(ctx context.Context, owner identity.Subject) ([]Link, error)     // also those to choose a password; without their MACs
+	Devices(ctx context.Context, owner identity.Subject) ([]Device, error)        // at most fifty
+	Links(ctx context.Context, owner identity.Subject) ([]Link, error)            // also those to choose a password; without their MACs
+	Metadata(ctx context.Context, owner identity.Subject) (SealedMetadata, error) // zero if nothing was stored
 	// OwnEvents are the events about a person before a position, newest first. Brief leaves out those that only repeat another.
 	OwnEvents(ctx context.Context, owner identity.Subject, beforeSeq int64, brief bool, limit int) ([]audit.Row, error)
 }

@@ -3,6 +3,7 @@ package account
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 
@@ -23,7 +24,8 @@ func compose(kind mail.Kind, reader User, asked string, data mail.Data) mail.Mes
 // Me is an account as its owner sees it, without its password.
 type Me struct {
 	User
-	Pending *EmailChange // the change of address that waits for its links; nil: none
+	Pending  *EmailChange // the change of address that waits for its links; nil: none
+	Metadata Metadata     // without the private part
 }
 
 // Me is the account of the person who asks. Problems: unauthenticated.
@@ -39,21 +41,31 @@ func (s *Service) Me(ctx context.Context, by identity.Actor) (Me, error) {
 		return Me{}, err
 	}
 	user.Password = nil
+	me := Me{User: user}
+	sealed, err := s.Store.Metadata(ctx, by.Subject())
+	if err == nil {
+		me.Metadata, err = s.openMetadata(ctx, by, by.Subject(), sealed, false)
+	}
+	if err != nil {
+		return Me{}, err
+	}
 	wanted, err := s.Store.EmailChange(ctx, by.Subject())
 	if errors.Is(err, ErrMissing) || err == nil && s.Now().UnixMicro() >= wanted.ExpiresMicros {
-		return Me{User: user}, nil
+		return me, nil
 	}
-	return Me{user, &wanted}, err
+	me.Pending = &wanted
+	return me, err
 }
 
 // Profile is what people choose about themselves. What is nil stays as it is.
 type Profile struct {
 	DisplayName *string
-	Language    *string // "en", "de", or empty: as the browser says
+	Language    *string         // "en", "de", or empty: as the browser says
+	Own         json.RawMessage // a change of their own metadata; see [Metadata]
 }
 
-// ChangeProfile changes the name and the language of the person who asks, and nobody else's. It returns the account as it
-// is then. Problems: unauthenticated, invalid.
+// ChangeProfile changes name, language and own metadata of the person who asks, and nobody else's: all of it or nothing. It
+// returns the account as it is then. Problems: unauthenticated, invalid.
 func (s *Service) ChangeProfile(ctx context.Context, by identity.Actor, in Profile) (Me, error) {
 	if by.Subject().IsZero() {
 		return Me{}, errSignIn
@@ -79,10 +91,16 @@ func (s *Service) ChangeProfile(ctx context.Context, by identity.Actor, in Profi
 			event.Private["old_language"] = user.Language
 			user.Language = *in.Language
 		}
-		if len(event.Private) == 0 {
-			return audit.Event{Name: audit.Unrecorded}, nil
+		if len(event.Private) > 0 {
+			err = tx.SetProfile(ctx, user.ID, user.DisplayName, user.Language)
 		}
-		return event, tx.SetProfile(ctx, user.ID, user.DisplayName, user.Language)
+		if err == nil && in.Own != nil {
+			_, err = s.mergeMetadata(ctx, tx, by.Subject(), "/metadata", Metadata{Own: in.Own}, event.Private)
+		}
+		if len(event.Private) == 0 {
+			return audit.Event{Name: audit.Unrecorded}, err
+		}
+		return event, err
 	})
 	if err != nil {
 		return Me{}, err

@@ -9,6 +9,7 @@ import (
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/challenge"
 	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/lifecycle"
 	"github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/secret"
@@ -54,6 +55,10 @@ func (s *Service) SignUp(ctx context.Context, by identity.Actor, in SignUp) (flo
 	}
 	var try tryOf
 	if err := s.admit(ctx, by, wish, &try); err != nil {
+		return flow, err
+	}
+	if err := s.askHost(ctx, by, lifecycle.BySignUp, address.Key(), name); err != nil {
+		try.place.Return()
 		return flow, err
 	}
 	if err := s.checkBreach(ctx, in.Password); err != nil {

@@ -184,6 +184,7 @@ type Store interface {
 	OwnReader
 	LinkReader
 	AdminReader
+	AlertReader
 	InvitationReader
 	RoleReader
 	limits.BlockStore
@@ -209,6 +210,7 @@ type Store interface {
 type Tx interface {
 	Reader
 	OwnReader
+	MetadataTx
 	UserTx
 	AdminTx
 	RoleReader

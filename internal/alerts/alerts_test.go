@@ -34,7 +34,7 @@ func told(t *testing.T, store *sqlstore.Store, c *clock) (mails, hooks, events [
 		mails = append(mails, entry.Message.Subject)
 	}
 	for {
-		entry, ok, err := store.NextWebhook(t.Context(), c.now().UnixMicro())
+		entry, ok, err := store.NextWebhook(t.Context(), "alerts", c.now().UnixMicro())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +119,7 @@ func TestAnAlertOpensGoesOnAndCloses(t *testing.T) {
 		eventually(t, "another one opens", func() bool { return len(openOnes(t, store)) == 1 })
 		bell.Close(t.Context(), alerts.Spraying, "")
 		eventually(t, "and closes by its word", func() bool { return len(openOnes(t, store)) == 0 })
-		all, err := store.Alerts(t.Context(), math.MaxInt64, 10)
+		all, err := store.Alerts(t.Context(), math.MaxInt64, identity.ID{}, 10)
 		if err != nil || len(all) != 2 || all[0].Count != 20 || all[1].Count != 35 || all[0].ClosedMicros == 0 {
 			t.Errorf("Alerts = %+v, %v; want two closed ones, the latest first", all, err)
 		}

@@ -28,9 +28,19 @@ func (a *API) adminRoutes() []chain.Route {
 		route(a, "POST", "/v1/admin/users/{id}/demand-reset", admin, 204, a.adminDemandReset, "Let the password open nothing until its owner has chosen another by the mailed link. All sessions end.", refusals("not-found")...),
 		route(a, "PUT", "/v1/admin/users/{id}/roles/{role}", admin, 204, a.adminGrant, "Give a role.", refusals("not-found")...),
 		route(a, "DELETE", "/v1/admin/users/{id}/roles/{role}", admin, 204, a.adminRevoke, "Take a role.", refusals("not-found", "last-administrator")...),
+		route(a, "GET", "/v1/admin/users/{id}/metadata", admin, 200, a.adminMetadata, "What the application keeps about somebody.", refusals("not-found")...),
+		route(a, "PATCH", "/v1/admin/users/{id}/metadata", admin, 200, a.adminChangeMetadata, "Change what the application keeps about somebody; what is left out stays.", refusals("not-found")...),
 		route(a, "GET", "/v1/admin/invitations", admin, 200, a.adminInvitations, "The invitations that wait, in the order of their addresses.", refusals()...),
 		route(a, "POST", "/v1/admin/invitations", admin, 201, a.adminInvite, "Invite somebody by mail; an earlier invitation of the address stops working.", refusals("conflict", "signup-closed")...),
 		route(a, "DELETE", "/v1/admin/invitations/{id}", admin, 204, a.adminRevokeInvitation, "Take an invitation back.", refusals("not-found")...),
+		route(a, "GET", "/v1/admin/limits", admin, 200, a.adminLimits, "What counts against a network address or a mail address, and what holds it up: which layer, since when, until when, why.", refusals()...),
+		route(a, "POST", "/v1/admin/limits/clear", admin, 204, a.adminClearLimits, "Forget what an address has tried. Blocks and locks stay.", refusals()...),
+		route(a, "GET", "/v1/admin/blocks", admin, 200, a.adminBlocks, "The networks that are kept out, the latest first.", refusals()...),
+		route(a, "POST", "/v1/admin/blocks", admin, 201, a.adminBlock, "Keep a network out until a time, from its next request on. A block of the same network is replaced.", refusals("conflict")...),
+		route(a, "DELETE", "/v1/admin/blocks", admin, 204, a.adminUnblock, "Let a network in again.", refusals("not-found")...),
+		route(a, "GET", "/v1/admin/alerts", admin, 200, a.adminAlerts, "Open and closed alerts, the latest first.", refusals()...),
+		route(a, "GET", "/v1/admin/webhooks", admin, 200, a.adminWebhooks, "The webhooks that were given up, the latest first, at most a hundred.", refusals()...),
+		route(a, "POST", "/v1/admin/webhooks/{id}/replay", admin, 204, a.adminReplay, "Send a webhook again that was given up, with the same id.", refusals("not-found")...),
 		route(a, "GET", "/v1/admin/audit", admin, 200, a.adminAudit, "Read the audit log, newest first. A page may be short though `next` leads on.", refusals()...),
 	}
 }
@@ -52,13 +62,15 @@ type adminUserInfo struct {
 	DeletedAt         string      `json:"deleted_at,omitempty" format:"date-time" doc:"When the account will be deleted."`
 }
 
-func (a *API) describeUser(u account.User) adminUserInfo {
-	optional := func(micros int64) string {
-		if micros == 0 {
-			return ""
-		}
-		return at(micros)
+// optional is a time that may be none.
+func optional(micros int64) string {
+	if micros == 0 {
+		return ""
 	}
+	return at(micros)
+}
+
+func (a *API) describeUser(u account.User) adminUserInfo {
 	info := adminUserInfo{
 		ID: u.ID, Email: u.Email, DisplayName: u.DisplayName, Language: u.Language, Roles: u.Roles, CreatedAt: at(u.CreatedMicros),
 		PasswordChangedAt: optional(u.PasswordChangedMicros), ResetDemandedAt: optional(u.ResetDemandedMicros), DeletedAt: optional(u.DeleteMicros),

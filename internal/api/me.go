@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/ringwall/ringwall/internal/account"
 	"github.com/ringwall/ringwall/internal/chain"
@@ -17,6 +18,12 @@ type meReply struct {
 	CreatedAt         string      `json:"created_at" format:"date-time"`
 	PasswordChangedAt string      `json:"password_changed_at" format:"date-time"`
 	EmailChange       *emailInfo  `json:"email_change,omitempty" doc:"The change of address that waits for its links; left out if there is none."`
+	Metadata          ownMetadata `json:"metadata" doc:"What the application keeps here."`
+}
+
+type ownMetadata struct {
+	Public json.RawMessage `json:"public" doc:"The application writes it."`
+	Own    json.RawMessage `json:"own" doc:"The person writes it."`
 }
 
 type emailInfo struct {
@@ -34,7 +41,7 @@ func (a *API) me(ctx context.Context, req *chain.Request, _ none) (reply[meReply
 func describeMe(u account.Me) reply[meReply] {
 	out := meReply{
 		ID: u.ID, Email: u.Email, DisplayName: u.DisplayName, Language: u.Language, Roles: u.Roles,
-		CreatedAt: at(u.CreatedMicros), PasswordChangedAt: at(u.PasswordChangedMicros),
+		CreatedAt: at(u.CreatedMicros), PasswordChangedAt: at(u.PasswordChangedMicros), Metadata: ownMetadata{u.Metadata.Public, u.Metadata.Own},
 	}
 	if out.Roles == nil {
 		out.Roles = []string{}
@@ -58,10 +65,16 @@ func (g *given) UnmarshalText(text []byte) error {
 type profileInput struct {
 	DisplayName given `json:"display_name,omitempty" maxLength:"100" doc:"How pages and mails greet the person; empty: by no name."`
 	Language    given `json:"language,omitempty" enum:",en,de" doc:"Of pages and mails; empty: as the browser says."`
+
+	Metadata ownChange `json:"metadata,omitempty" doc:"A change of what the application keeps here."`
+}
+
+type ownChange struct {
+	Own json.RawMessage `json:"own,omitempty" doc:"A JSON merge patch (RFC 7396): what is left out stays, null takes a member away. It must fit the service's schema."`
 }
 
 func (a *API) changeMe(ctx context.Context, req *chain.Request, in profileInput) (reply[meReply], error) {
-	user, err := a.accounts.ChangeProfile(ctx, req.Actor, account.Profile{DisplayName: in.DisplayName.text, Language: in.Language.text})
+	user, err := a.accounts.ChangeProfile(ctx, req.Actor, account.Profile{DisplayName: in.DisplayName.text, Language: in.Language.text, Own: in.Metadata.Own})
 	return describeMe(user), err
 }
 

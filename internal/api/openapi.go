@@ -56,7 +56,9 @@ func describeAPI(prefix, server string, routes []chain.Route) object {
 					"description": "The csrf_token of the session. Required with the session cookie; needless with a bearer token and without a session."},
 			},
 			"headers": object{
-				"RetryAfter": object{"description": "Seconds to wait.", "required": true, "schema": object{"type": "integer", "minimum": 1}},
+				"RateLimitPolicy": object{"description": "The quotas of one person, as structured fields (draft-ietf-httpapi-ratelimit-headers).", "schema": object{"type": "string"}},
+				"RateLimit":       object{"description": "What is left of them (r), and in how many seconds all of it is back (t).", "schema": object{"type": "string"}},
+				"RetryAfter":      object{"description": "Seconds to wait.", "required": true, "schema": object{"type": "integer", "minimum": 1}},
 			},
 			"securitySchemes": object{
 				"cookie": object{"type": "apiKey", "in": "cookie", "name": "__Host-ringwall"},
@@ -71,6 +73,9 @@ func operation(prefix string, r chain.Route, schemas object) object {
 	success := object{"description": http.StatusText(r.Status)}
 	if r.Out != nil {
 		success["content"] = object{"application/json": object{"schema": reference(r.Out, schemas, isGiven)}}
+	}
+	if r.Ordinary() {
+		success["headers"] = rateLimits(object{})
 	}
 	answers := object{strconv.Itoa(r.Status): success}
 	parameters := parametersOf(r, schemas)
@@ -97,11 +102,20 @@ func operation(prefix string, r chain.Route, schemas object) object {
 		answer := object{"description": text, "content": object{"application/problem+json": object{"schema": object{"$ref": "#/components/schemas/Problem"}}}}
 		if status == "429" || status == "503" {
 			answer["headers"] = object{"Retry-After": object{"$ref": "#/components/headers/RetryAfter"}}
+			if status == "429" && r.Ordinary() {
+				answer["headers"] = rateLimits(answer["headers"].(object))
+			}
 		}
 		answers[status] = answer
 	}
 	op["responses"] = answers
 	return op
+}
+
+// rateLimits adds the fields of the quota to headers.
+func rateLimits(headers object) object {
+	headers["RateLimit-Policy"], headers["RateLimit"] = object{"$ref": "#/components/headers/RateLimitPolicy"}, object{"$ref": "#/components/headers/RateLimit"}
+	return headers
 }
 
 // codesOf are the problems that a route can answer: its own and those of the layers before it.
@@ -115,6 +129,9 @@ func codesOf(r chain.Route) []string {
 	}
 	if r.Rule.Needs() {
 		codes = append(codes, "unauthenticated")
+	}
+	if r.Ordinary() {
+		codes = append(codes, "quota-exceeded")
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodDelete || hasBody(r) { // a body is read, if only to find it empty
 		codes = append(codes, "invalid", "unsupported-media-type", "timeout")
@@ -191,6 +208,8 @@ func schemaOf(t reflect.Type, schemas object, in use) object {
 		return object{"type": "string"}
 	case t == reflect.TypeFor[time.Time]():
 		return object{"type": "string", "format": "date-time"}
+	case t == reflect.TypeFor[json.RawMessage]():
+		return object{"type": "object"}
 	case t == reflect.TypeFor[netip.Prefix]():
 		return object{"type": "string"}
 	case t.Kind() == reflect.Pointer:

@@ -107,6 +107,6 @@ type deletionReply struct {
 
 func (a *API) deleteMe(ctx context.Context, req *chain.Request, in proofInput) (reply[deletionReply], error) {
 	due, err := a.accounts.RequestDeletion(ctx, req.Actor, in.Password, req.Device, req.Lang())
-	out := deletionReply{DeleteAt: due.UTC().Format(time.RFC3339), Lost: []string{"profile", "password", "roles", "sessions", "devices", "activity"}}
+	out := deletionReply{DeleteAt: due.UTC().Format(time.RFC3339), Lost: []string{"profile", "password", "roles", "metadata", "sessions", "devices", "activity"}}
 	return reply[deletionReply]{body: &out, cookies: a.chain.Cookies.EndSession}, err
 }

@@ -269,6 +269,29 @@ func (c *Ceiling) Challenge(form string, client netip.Addr) any {
 	return puzzle
 }
 
+// Hot tells since and until when strangers are asked for challenges, as the nodes have told each other; zero if they are not.
+func (c *Ceiling) Hot(ctx context.Context) (since, until time.Time, err error) {
+	if c.Limit < 0 {
+		return since, until, nil
+	}
+	minute := c.Now().Unix() / 60
+	seen, err := c.Store.CeilingMinutes(ctx, minute-12, minute+aheadMinutes)
+	last := int64(never)
+	for _, m := range seen {
+		if !m.Hot {
+			continue
+		}
+		if m.Minute > last+calmMinutes {
+			since = time.Unix(m.Minute*60, 0)
+		}
+		last = m.Minute
+	}
+	if err != nil || last < minute-calmMinutes {
+		return time.Time{}, time.Time{}, err
+	}
+	return since, time.Unix((last+calmMinutes+1)*60, 0), nil
+}
+
 func (c *Ceiling) solved(a Attempt) bool {
 	return a.Solution != "" && a.Form != "" && c.Challenger.Check(c.asked(a), a.Solution)
 }

@@ -32,13 +32,14 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// Config is what a Chain needs; every field but Watch, CORS, the proxies, the networks, Roles and Log is required.
+// Config is what a Chain needs; every field but Watch, API, CORS, the proxies, the networks, Roles and Log is required.
 type Config struct {
 	Sessions       *sessions.Manager
 	Keys           *secret.Keyring
 	Refusals       *audit.Refusals
 	Watch          *watch.Watch // learns of tokens that no session has; may be nil
 	Blocks         *limits.Blocks
+	API            *ratelimit.Limiter // what one person may ask of ordinary routes; nil: anything
 	Origins        []string
 	CORS           []string // origins of frontends that may call the application with a bearer token; may be empty
 	Prefix         string

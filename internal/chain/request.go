@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"slices"
 
 	"github.com/ringwall/ringwall/authz"
 	"github.com/ringwall/ringwall/csrf"
@@ -32,6 +33,14 @@ type Route struct {
 	Out    reflect.Type // nil: no body
 	Status int          // of success
 	Errors []string     // problem codes beside those every route can answer
+}
+
+// Ordinary reports whether a route counts against what one person may ask of the API, and tells how much is left (D11): it
+// needs to know who asks, answers JSON, and has no counter of its own, which routes that prove something have and tell in
+// their own words. Checks are left out: an application asks one for each of its own requests, and they cost next to nothing.
+func (r Route) Ordinary() bool {
+	_, isCheck := r.Handler.(Check)
+	return !r.Page && !isCheck && r.Rule.Needs() && !slices.Contains(r.Errors, "too-many-requests")
 }
 
 // Request is what the chain proved and prepared for a handler of ours.

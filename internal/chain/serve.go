@@ -16,6 +16,7 @@ import (
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/problem"
+	"github.com/ringwall/ringwall/ratelimit"
 	"github.com/ringwall/ringwall/session"
 )
 
@@ -111,6 +112,7 @@ func (c *Chain) refuseWith(w http.ResponseWriter, r *http.Request, p *proof, err
 // serve runs a handler of ours behind the whole chain.
 func (c *Chain) serve(pattern string, route Route) http.Handler {
 	check, isCheck := route.Handler.(Check)
+	counted := c.API != nil && route.Ordinary()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := proof{route: pattern, page: route.Page, open: route.Open}
 		if !c.enter(w, r, &p) {
@@ -123,12 +125,26 @@ func (c *Chain) serve(pattern string, route Route) http.Handler {
 		if !c.admit(w, r, &p, route.Rule) {
 			return
 		}
+		if counted && !c.count(w, r, &p) {
+			return
+		}
 		if isCheck {
 			check(w, Proved{Session: p.session, Person: p.person, guard: c.guard, binding: p.binding()})
 			return
 		}
 		route.Handler.ServeHTTP(w, r.WithContext(withRequest(r.Context(), c.describe(r, &p))))
 	})
+}
+
+// count takes one request from what the person may ask of the API, in all of their sessions together, and says so in the
+// answer. What does not fit is refused.
+func (c *Chain) count(w http.ResponseWriter, r *http.Request, p *proof) bool {
+	err := c.API.Admit(r.Context(), w.Header(), ratelimit.Text(p.person.ID.String()), 1)
+	if err != nil {
+		c.refuse(r, c.describe(r, p), audit.RateLimitExceeded, "api")
+		c.fail(w, r, c.describe(r, p), err)
+	}
+	return err == nil
 }
 
 func (c *Chain) methods(pattern string, routes []Route) http.Handler {

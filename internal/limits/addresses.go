@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ringwall/ringwall/internal/alerts"
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
@@ -27,8 +28,14 @@ import (
 type Options struct {
 	Windows   []ratelimit.Window // empty: anything
 	TellProxy bool               // warn if everybody seems to have one private address: nothing names the proxy in front
+	Alerts    Alerts             // told of that too; nil: nobody
 	Now       func() time.Time
 	Log       *slog.Logger
+}
+
+// Alerts tells people. It does not wait.
+type Alerts interface {
+	Raise(ctx context.Context, alert alerts.Alert)
 }
 
 // Default is what an address may try where nothing else is set: a burst that no person types, and what patience could add.
@@ -197,7 +204,7 @@ func (a *Addresses) count(ctx context.Context, by *ratelimit.Limiter, address ne
 
 // Held is what an address has tried.
 type Held struct {
-	Layer  string // "address" or "sign-ups of an address"
+	Layer  string // such as "address" or "sign-ups of an address"
 	Window ratelimit.Window
 	Tries  int           // how many of the quota are used up
 	Wait   time.Duration // until the next one fits; zero if one does now
@@ -211,21 +218,27 @@ func (a *Addresses) Look(ctx context.Context, address netip.Addr) []Held {
 		layer   string
 		limiter *ratelimit.Limiter
 	}{{"address", a.tries}, {"sign-ups of an address", a.signups}} {
-		if by.limiter == nil {
+		list = append(list, Look(ctx, by.limiter, by.layer, ratelimit.Address(address))...)
+	}
+	return list
+}
+
+// Look tells what counts against a key of a limit that lies in memory; nothing where there is no limit.
+func Look(ctx context.Context, limiter *ratelimit.Limiter, layer string, key ratelimit.Key) (list []Held) {
+	if limiter == nil {
+		return nil
+	}
+	d, _ := limiter.Take(ctx, key, 0) // memory has no errors
+	for i, w := range limiter.Windows() {
+		s := d.Windows[i]
+		if s.Left == w.Quota {
 			continue
 		}
-		d, _ := by.limiter.Take(ctx, ratelimit.Address(address), 0) // memory has no errors
-		for i, w := range by.limiter.Windows() {
-			s := d.Windows[i]
-			if s.Left == w.Quota {
-				continue
-			}
-			held := Held{Layer: by.layer, Window: w, Tries: w.Quota - s.Left, Whole: s.Whole}
-			if every := w.Per / time.Duration(w.Quota); s.Left == 0 {
-				held.Wait = max(s.Whole-every*time.Duration(w.Quota-1), time.Second)
-			}
-			list = append(list, held)
+		held := Held{Layer: layer, Window: w, Tries: w.Quota - s.Left, Whole: s.Whole}
+		if every := w.Per / time.Duration(w.Quota); s.Left == 0 {
+			held.Wait = max(s.Whole-every*time.Duration(w.Quota-1), time.Second)
 		}
+		list = append(list, held)
 	}
 	return list
 }
@@ -257,5 +270,11 @@ func (a *Addresses) notice(ctx context.Context, address netip.Addr) {
 	if tell {
 		a.options.Log.WarnContext(ctx, "all attempts come from one private address, so their limit is everybody's: if that is a proxy, name it in TRUSTED_PROXIES and its header in TRUSTED_PROXY_HEADER",
 			"address", address.String(), "attempts", tellAfter)
+	}
+	if tell && a.options.Alerts != nil {
+		a.options.Alerts.Raise(ctx, alerts.Alert{
+			Kind: alerts.OneAddress, What: "All attempts come from one private address, so their limit is everybody's.", Where: []string{address.String()}, Count: tellAfter,
+			Help: "RINGWALL_TRUSTED_PROXIES and RINGWALL_TRUSTED_PROXY_HEADER name the proxy and its header",
+		})
 	}
 }

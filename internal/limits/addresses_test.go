@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringwall/ringwall/internal/alerts"
 	"github.com/ringwall/ringwall/internal/limits"
 )
 
@@ -116,6 +117,11 @@ func TestSignUpsHaveAQuarter(t *testing.T) {
 	}
 }
 
+// bell remembers alerts.
+type bell []alerts.Alert
+
+func (b *bell) Raise(_ context.Context, a alerts.Alert) { *b = append(*b, a) }
+
 // Pain 16: a proxy that nobody named is noticed once, and a public address or several ones never.
 func TestOnePrivateAddressIsNoticed(t *testing.T) {
 	for _, tt := range []struct {
@@ -133,14 +139,18 @@ func TestOnePrivateAddressIsNoticed(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var log bytes.Buffer
+			var rung bell
 			a := addresses(t, func(o *limits.Options) {
-				o.TellProxy, o.Log = tt.tell, slog.New(slog.NewTextHandler(&log, nil))
+				o.TellProxy, o.Alerts, o.Log = tt.tell, &rung, slog.New(slog.NewTextHandler(&log, nil))
 			})
 			for i := range 500 {
 				a.Count(t.Context(), netip.MustParseAddr(tt.from(i)))
 			}
 			if got := strings.Count(log.String(), "TRUSTED_PROXY_HEADER"); got != tt.warns {
 				t.Errorf("%d warnings, want %d:\n%s", got, tt.warns, log.String())
+			}
+			if len(rung) != tt.warns || len(rung) == 1 && (rung[0].Kind != alerts.OneAddress || rung[0].Where[0] != tt.from(0)) {
+				t.Errorf("the alerts are %+v, want %d", rung, tt.warns)
 			}
 		})
 	}

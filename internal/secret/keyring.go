@@ -26,11 +26,12 @@ const (
 	Attempts  Purpose = "attempts"  // keys of attempt counters
 	Cursors   Purpose = "cursors"   // list cursors
 	Puzzles   Purpose = "puzzles"   // challenges to solve before an attempt
+	Metadata  Purpose = "metadata"  // what the application keeps about people
 )
 
 // Purposes lists all of them.
 func Purposes() []Purpose {
-	return []Purpose{Passwords, Links, Codes, Flows, CSRF, Devices, Outbox, Audit, Personal, Attempts, Cursors, Puzzles}
+	return []Purpose{Passwords, Links, Codes, Flows, CSRF, Devices, Outbox, Audit, Personal, Attempts, Cursors, Puzzles, Metadata}
 }
 
 // What can be wrong with keys and with what was sealed by them.

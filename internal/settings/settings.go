@@ -79,6 +79,7 @@ type Values struct {
 	PasswordMinLength  int
 	DeletionDelay      time.Duration
 	BreachCheck        string
+	MetadataSchema     string
 	SessionIdle        time.Duration
 	SessionAbsolute    time.Duration
 	SessionRemembered  time.Duration
@@ -88,13 +89,17 @@ type Values struct {
 	LimitGlobal        Limit
 	LimitMails         Limit
 	LimitAddress       Limits
+	LimitAPI           Limits
 	LogLevel           slog.Level
 	ServiceName        string
 	AlertMail          string
 	AlertLanguage      string
 	AlertWebhook       secret.Text
 	AlertWebhookSecret secret.Text
-	InsecureWebhook    []netip.Prefix
+
+	EventsWebhook       secret.Text
+	EventsWebhookSecret secret.Text
+	InsecureWebhook     []netip.Prefix
 
 	sources map[string]Source
 }

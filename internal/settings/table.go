@@ -74,6 +74,8 @@ func rules() []Setting {
 			Help: "The least number of characters in a password, 15 or more."},
 		{Name: "BREACH_CHECK", Default: "off", Example: "/var/lib/ringwall/breached", Users: engine, into: func(v *Values) any { return &v.BreachCheck },
 			Help: "Refuses new passwords known from breaches: a file of `ringwall password breach-filter`, or the https address of a server with the range format of Pwned Passwords; off asks nobody."},
+		{Name: "METADATA_SCHEMA", Example: "/etc/ringwall/metadata.json", Users: engine, into: func(v *Values) any { return &v.MetadataSchema },
+			Help: "The file of what may be kept about people: a JSON object with a JSON Schema for each of public, private and own; without it nothing may be kept."},
 		{Name: "SESSION_IDLE", Default: "30m", Example: "15m", Users: engine, into: func(v *Values) any { return &v.SessionIdle },
 			Help: "Ends a session this long after its last request."},
 		{Name: "SESSION_ABSOLUTE", Default: "12h", Example: "8h", Users: engine, into: func(v *Values) any { return &v.SessionAbsolute },
@@ -94,6 +96,8 @@ func rules() []Setting {
 			Help: "The attempts a minute that may reach the hashing of passwords, on all nodes together; without it ten times the median of a week, and at least half of what can be hashed; off in dev alone."},
 		{Name: "LIMIT_MAILS", Default: "120/1m", Example: "600/1m", Users: servers, into: func(v *Values) any { return &v.LimitMails },
 			Help: "The mails a minute that strangers may cause, on all nodes together; people on their own devices are not counted; off in dev alone."},
+		{Name: "LIMIT_API", Default: "600/1m", Example: "1200/1m", Users: servers, into: func(v *Values) any { return &v.LimitAPI },
+			Help: "The requests that one person may make to the JSON API in a time, in all sessions together, on each node, one to three limits separated by commas; checks of a session do not count; off in dev alone."},
 		{Name: "LOG_LEVEL", Default: "info", Example: "warn", Users: servers, into: func(v *Values) any { return &v.LogLevel },
 			Help: "The least level to log: debug, info, warn or error; debug is refused in production."},
 	}
@@ -111,7 +115,12 @@ func alerts() []Setting {
 		// #nosec G101 -- an example
 		{Name: "ALERT_WEBHOOK_SECRET", Example: "whsec_ and the base64 of 32 random bytes", Secrecy: Hidden, Users: servers, into: func(v *Values) any { return &v.AlertWebhookSecret },
 			Help: "The secret that signs what is sent to ALERT_WEBHOOK."},
+		{Name: "EVENTS_WEBHOOK", Example: "https://app.example.org/ringwall", Secrecy: Hidden, Users: engine, into: func(v *Values) any { return &v.EventsWebhook },
+			Help: "The https address that is told what becomes of accounts and sessions, in the form of Standard Webhooks; commands that open a PostgreSQL database themselves need it too."},
+		// #nosec G101 -- an example
+		{Name: "EVENTS_WEBHOOK_SECRET", Example: "whsec_ and the base64 of 32 random bytes", Secrecy: Hidden, Users: engine, into: func(v *Values) any { return &v.EventsWebhookSecret },
+			Help: "The secret that signs what is sent to EVENTS_WEBHOOK."},
 		{Name: "INSECURE_WEBHOOK_NETWORKS", Example: "10.0.7.0/24", Users: servers, into: func(v *Values) any { return &v.InsecureWebhook },
-			Help: "The networks in which ALERT_WEBHOOK may lie though they are not public, separated by commas; whoever sets that address reaches everything in them."},
+			Help: "The networks in which ALERT_WEBHOOK and EVENTS_WEBHOOK may lie though they are not public, separated by commas; whoever sets an address reaches everything in them."},
 	}
 }

@@ -92,7 +92,7 @@ func (s *Store) OpenAlerts(ctx context.Context) ([]alerts.Open, error) {
 	return many(ctx, s.q, scanAlert, openAlerts)
 }
 
-// Alerts are open and closed alerts opened before a time, the latest first.
-func (s *Store) Alerts(ctx context.Context, beforeMicros int64, limit int) ([]alerts.Open, error) {
-	return many(ctx, s.q, scanAlert, alertRows.And(`opened_micros < ?`, beforeMicros).OrderBy(`opened_micros DESC, id`).Limit(limit))
+// Alerts are open and closed alerts, the latest first; see [account.AlertReader].
+func (s *Store) Alerts(ctx context.Context, openedMicros int64, after identity.ID, limit int) ([]alerts.Open, error) {
+	return many(ctx, s.q, scanAlert, alertRows.And(`opened_micros < ? OR opened_micros = ? AND id > ?`, openedMicros, openedMicros, key(after)).OrderBy(`opened_micros DESC, id`).Limit(limit))
 }

@@ -71,7 +71,7 @@ func TestFiftyWorkersClaimEachWebhookOnce(t *testing.T) {
 			newWebhook(t, store)
 		}
 		n := fifty(t, func(int) (bool, error) {
-			_, found, err := store.NextWebhook(t.Context(), start)
+			_, found, err := store.NextWebhook(t.Context(), "alerts", start)
 			return found, err
 		})
 		if n != 3 {
@@ -98,7 +98,7 @@ func TestWebhooksAreSealedToTheirRow(t *testing.T) {
 		if err := store.WebhookSent(t.Context(), first.ID); err != nil {
 			t.Fatal(err)
 		}
-		entry, found, err := store.NextWebhook(t.Context(), start)
+		entry, found, err := store.NextWebhook(t.Context(), "alerts", start)
 		if !found || !errors.Is(err, webhook.ErrUnreadable) || entry.Message.ID != second.ID || len(entry.Message.Body) != 0 {
 			t.Errorf("a webhook moved to another row = %+v, %v, %v; want its id and ErrUnreadable", entry, found, err)
 		}
@@ -109,13 +109,13 @@ func TestDeadWebhooks(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db testdb.DB) {
 		store, ctx := open(t, db), t.Context()
 		message := newWebhook(t, store)
-		if err := store.ReviveWebhook(ctx, system, message.ID); !errors.Is(err, account.ErrMissing) {
+		if err := store.ReviveWebhook(ctx, system, message.ID, ""); !errors.Is(err, account.ErrMissing) {
 			t.Errorf("ReviveWebhook of one that waits = %v, want ErrMissing", err)
 		}
 		if err := store.WebhookFailed(ctx, message.ID, 0, "status 500"); err != nil {
 			t.Fatal(err)
 		}
-		if _, found, err := store.NextWebhook(ctx, start+hour); found || err != nil {
+		if _, found, err := store.NextWebhook(ctx, "alerts", start+hour); found || err != nil {
 			t.Errorf("a dead webhook was claimed: %v, %v", found, err)
 		}
 		dead, err := store.DeadWebhooks(ctx)
@@ -123,13 +123,13 @@ func TestDeadWebhooks(t *testing.T) {
 			t.Errorf("DeadWebhooks = %+v, %v", dead, err)
 		}
 		revived := fifty(t, func(int) (bool, error) {
-			err := store.ReviveWebhook(ctx, system, message.ID)
+			err := store.ReviveWebhook(ctx, system, message.ID, "")
 			if errors.Is(err, account.ErrMissing) {
 				return false, nil
 			}
 			return err == nil, err
 		})
-		entry, found, err := store.NextWebhook(ctx, start)
+		entry, found, err := store.NextWebhook(ctx, "alerts", start)
 		if revived != 1 || !found || err != nil || entry.Attempts != 1 || string(entry.Message.Body) != string(message.Body) {
 			t.Errorf("revived %d times, then %+v, %v, %v", revived, entry, found, err)
 		}

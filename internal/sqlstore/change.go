@@ -4,18 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"time"
 
 	"github.com/ringwall/ringwall/internal/account"
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/lifecycle"
 )
 
 // change is one transaction of [Store.Change].
 type change struct {
 	reader
-	turn *turn
-	keys *keys
-	by   identity.Actor
+	turn     *turn
+	keys     *keys
+	by       identity.Actor
+	log      *slog.Logger
+	happened *lifecycle.Happened // nil: nobody follows
+	hostEnds time.Time           // when what hooks may take is used up; zero: none has run
 }
 
 var (
@@ -35,12 +41,19 @@ func (s *Store) Change(ctx context.Context, by identity.Actor, run func(context.
 		return ErrNoKeyring
 	}
 	return s.write(ctx, func(ctx context.Context, t *turn) error {
-		c := &change{reader: reader{q: t, now: s.config.Now, lock: t.lock}, turn: t, keys: keys, by: by}
+		c := &change{reader: reader{q: t, now: s.config.Now, lock: t.lock}, turn: t, keys: keys, by: by, log: s.config.Log}
+		follow := s.follow.Load()
+		if follow != nil {
+			c.happened = &lifecycle.Happened{By: by}
+		}
 		event, err := run(ctx, c)
-		if err != nil || event.Name == audit.Unrecorded {
+		if err == nil && event.Name != audit.Unrecorded {
+			err = c.Record(ctx, event)
+		}
+		if err != nil || follow == nil {
 			return err
 		}
-		return c.Record(ctx, event)
+		return (*follow)(ctx, c, *c.happened)
 	})
 }
 
@@ -62,6 +75,9 @@ func (c *change) Record(ctx context.Context, event audit.Event) error {
 	row, err := c.keys.build.Row(ctx, c, c.by, event)
 	if err != nil {
 		return fmt.Errorf("audit event %s: %w", event.Name, err)
+	}
+	if c.happened != nil {
+		c.happened.Events = append(c.happened.Events, event)
 	}
 	return insertAudit(ctx, c.turn, row)
 }

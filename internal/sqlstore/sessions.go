@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/lifecycle"
 	"github.com/ringwall/ringwall/internal/sessions"
 	"github.com/ringwall/ringwall/sqlsafe"
 )
@@ -41,16 +42,16 @@ var (
 	endSession = sqlsafe.Owned(`
 		DELETE FROM ringwall_sessions
 		WHERE user_id = $1 AND id = $2
-		RETURNING token_hash`)
+		RETURNING id, token_hash`)
 	endSessions = sqlsafe.Owned(`
 		DELETE FROM ringwall_sessions
 		WHERE user_id = $1 AND id <> $2
-		RETURNING token_hash`)
+		RETURNING id, token_hash`)
 	staleSessions = sqlsafe.Owned(`
 		UPDATE ringwall_sessions
 		SET fresh_micros = 0
 		WHERE user_id = $1 AND fresh_micros <> 0
-		RETURNING token_hash`)
+		RETURNING id, token_hash`)
 	touchSession = sqlsafe.New(`
 		UPDATE ringwall_sessions
 		SET last_seen_micros = $2
@@ -110,6 +111,14 @@ func (h hashColumn) Scan(from any) error {
 
 func scanHash(row scanner) (hash sessions.Hash, err error) { return hash, row.Scan(hashColumn{&hash}) }
 
+// stale is a session that is no longer what it was.
+type stale struct {
+	id   identity.ID
+	hash sessions.Hash
+}
+
+func scanStale(row scanner) (s stale, err error) { return s, row.Scan(&s.id, hashColumn{&s.hash}) }
+
 // TouchSessions moves last-seen times forward; see [sessions.Store]. Sessions are taken in the order of their ids, so
 // that two nodes cannot wait for each other.
 func (s *Store) TouchSessions(ctx context.Context, touches []sessions.Touch) error {
@@ -150,14 +159,18 @@ func (c *change) RotateSession(ctx context.Context, owner identity.Subject, id i
 	if replacement.User != owner.ID() {
 		return false, errOwner
 	}
-	if there, err := c.EndSession(ctx, owner, id); err != nil || !there {
+	gone, err := c.outdate(ctx, endSession.For(owner, key(id)))
+	if err != nil || len(gone) == 0 {
 		return false, err
+	}
+	if c.happened != nil {
+		c.happened.Renewed = append(c.happened.Renewed, lifecycle.Renewal{User: owner.ID(), Old: id, New: replacement.ID})
 	}
 	return true, c.InsertSession(ctx, replacement)
 }
 
 func (c *change) EndSession(ctx context.Context, owner identity.Subject, id identity.ID) (bool, error) {
-	n, err := c.end(ctx, endSession.For(owner, key(id)))
+	n, err := c.end(ctx, owner, endSession.For(owner, key(id)))
 	return n == 1, err
 }
 
@@ -174,20 +187,33 @@ func (c *change) EndSessions(ctx context.Context, owner identity.Subject, except
 	if err := c.hold(ctx, owner); err != nil {
 		return 0, err
 	}
-	return c.end(ctx, endSessions.For(owner, key(except)))
+	return c.end(ctx, owner, endSessions.For(owner, key(except)))
 }
 
 func (c *change) StaleSessions(ctx context.Context, owner identity.Subject) error {
 	if err := c.hold(ctx, owner); err != nil {
 		return err
 	}
-	_, err := c.end(ctx, staleSessions.For(owner))
+	_, err := c.outdate(ctx, staleSessions.For(owner))
 	return err
 }
 
-// end runs a statement that returns the hashes of sessions that are no longer true.
-func (c *change) end(ctx context.Context, q sqlsafe.Query) (int, error) {
-	ended, err := many(ctx, c.turn, scanHash, q)
-	c.turn.hashes = append(c.turn.hashes, ended...)
+// end runs a statement that ends sessions.
+func (c *change) end(ctx context.Context, owner identity.Subject, q sqlsafe.Query) (int, error) {
+	ended, err := c.outdate(ctx, q)
+	if c.happened != nil {
+		for _, s := range ended {
+			c.happened.Ended = append(c.happened.Ended, lifecycle.Session{User: owner.ID(), ID: s.id})
+		}
+	}
 	return len(ended), err
+}
+
+// outdate runs a statement that returns sessions which are no longer what they were.
+func (c *change) outdate(ctx context.Context, q sqlsafe.Query) ([]stale, error) {
+	list, err := many(ctx, c.turn, scanStale, q)
+	for _, s := range list {
+		c.turn.hashes = append(c.turn.hashes, s.hash)
+	}
+	return list, err
 }

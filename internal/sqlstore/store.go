@@ -48,6 +48,7 @@ import (
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/ceiling"
 	"github.com/ringwall/ringwall/internal/challenge"
+	"github.com/ringwall/ringwall/internal/lifecycle"
 	"github.com/ringwall/ringwall/internal/limits"
 	"github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/secret"
@@ -74,6 +75,7 @@ type Store struct {
 	receive  atomic.Pointer[func(sessions.Invalidation)]
 	onCommit atomic.Pointer[hooks]
 	onHook   atomic.Pointer[func()] // a webhook was queued
+	follow   atomic.Pointer[func(context.Context, lifecycle.Tx, lifecycle.Happened) error]
 }
 
 type keys struct {
@@ -102,6 +104,7 @@ var (
 	_ webhook.OutboxStore   = (*Store)(nil)
 	_ alerts.Store          = (*Store)(nil)
 	_ alerts.Tx             = (*change)(nil)
+	_ lifecycle.Tx          = (*change)(nil)
 	_ audit.SealStore       = (*Store)(nil)
 	_ limits.BlockStore     = (*Store)(nil)
 	_ audit.RefusalStore    = (*Store)(nil)
@@ -173,6 +176,11 @@ func (s *Store) OnCommit(mails, events func()) {
 
 // OnWebhook sets what is called after each commit that queued a webhook. It may not block.
 func (s *Store) OnWebhook(queued func()) { s.onHook.Store(&queued) }
+
+// Follow sets what runs at the end of each change and in its transaction, with what it did: an error rolls the change back.
+func (s *Store) Follow(run func(context.Context, lifecycle.Tx, lifecycle.Happened) error) {
+	s.follow.Store(&run)
+}
 
 // OnInvalidate registers the one receiver of invalidations; see [sessions.Store].
 func (s *Store) OnInvalidate(receive func(sessions.Invalidation)) (exact bool) {

@@ -24,13 +24,13 @@ var (
 		SET attempts = attempts + 1, next_micros = $2
 		WHERE next_micros <= $1 AND dead_micros = 0 AND id = (
 			SELECT id FROM ringwall_webhooks
-			WHERE next_micros <= $1 AND dead_micros = 0
+			WHERE target = $3 AND next_micros <= $1 AND dead_micros = 0
 			ORDER BY next_micros, id
 			LIMIT 1)
 		RETURNING id, target, sealed, attempts, created_micros`)
 	nextWebhook = sqlsafe.New(`
 		SELECT next_micros FROM ringwall_webhooks
-		WHERE dead_micros = 0
+		WHERE target = $1 AND dead_micros = 0
 		ORDER BY next_micros
 		LIMIT 1`)
 	deleteWebhook   = sqlsafe.New(`DELETE FROM ringwall_webhooks WHERE id = $1`)
@@ -77,19 +77,19 @@ func scanWebhook(s scanner) (c claimedWebhook, err error) {
 }
 
 // NextWebhook claims a message; see [webhook.OutboxStore].
-func (s *Store) NextWebhook(ctx context.Context, nowMicros int64) (webhook.Entry, bool, error) {
+func (s *Store) NextWebhook(ctx context.Context, target string, nowMicros int64) (webhook.Entry, bool, error) {
 	keys := s.keys.Load()
 	if keys == nil {
 		return webhook.Entry{}, false, ErrNoKeyring
 	}
 	for {
-		due, waits, err := s.NextWebhookDue(ctx)
+		due, waits, err := s.NextWebhookDue(ctx, target)
 		if err != nil || !waits || due > nowMicros {
 			return webhook.Entry{}, false, err
 		}
 		var found claimedWebhook
 		err = s.write(ctx, func(ctx context.Context, t *turn) (err error) {
-			found, err = one(ctx, t, scanWebhook, claimWebhook.With(nowMicros, nowMicros+webhook.ClaimMicros))
+			found, err = one(ctx, t, scanWebhook, claimWebhook.With(nowMicros, nowMicros+webhook.ClaimMicros, target))
 			return err
 		})
 		if errors.Is(err, sql.ErrNoRows) {
@@ -107,8 +107,8 @@ func (s *Store) NextWebhook(ctx context.Context, nowMicros int64) (webhook.Entry
 }
 
 // NextWebhookDue is when the earliest message is due; see [webhook.OutboxStore].
-func (s *Store) NextWebhookDue(ctx context.Context) (micros int64, ok bool, err error) {
-	found, err := many(ctx, s.q, scanNumber, nextWebhook)
+func (s *Store) NextWebhookDue(ctx context.Context, target string) (micros int64, ok bool, err error) {
+	found, err := many(ctx, s.q, scanNumber, nextWebhook.With(target))
 	if err != nil || len(found) == 0 {
 		return 0, false, err
 	}
@@ -137,8 +137,12 @@ func (s *Store) DeadWebhooks(ctx context.Context) ([]webhook.Dead, error) {
 	return many(ctx, s.q, scanDead, deadWebhooks)
 }
 
-// ReviveWebhook sends a message again that was given up, with the same id. [account.ErrMissing] if there is none.
-func (s *Store) ReviveWebhook(ctx context.Context, by identity.Actor, id identity.ID) error {
+// ReviveWebhook sends a message again that was given up, with the same id; see [account.AlertReader].
+func (s *Store) ReviveWebhook(ctx context.Context, by identity.Actor, id identity.ID, reason string) error {
+	private := map[string]string{"webhook": id.String()}
+	if reason != "" {
+		private["reason"] = reason
+	}
 	return s.Change(ctx, by, func(ctx context.Context, tx account.Tx) (audit.Event, error) {
 		c := tx.(*change)
 		n, err := c.turn.exec(ctx, reviveWebhook.With(key(id), c.now().UnixMicro()))
@@ -146,6 +150,6 @@ func (s *Store) ReviveWebhook(ctx context.Context, by identity.Actor, id identit
 			err = account.ErrMissing
 		}
 		c.turn.webhook = true
-		return audit.Event{Name: audit.AuthzAdmin, Reason: "webhook sent again", Private: map[string]string{"webhook": id.String()}}, err
+		return audit.Event{Name: audit.AuthzAdmin, Reason: "webhook sent again", Private: private}, err
 	})
 }

@@ -22,7 +22,7 @@
 // A message is delivered at least once, always with the same id: the attempt is committed before it is made, so a
 // crash after the receiver's yes repeats it. The order is not promised. What fails is tried again after 5 seconds,
 // then after four times as long each time, up to six hours; after ten attempts, about nineteen hours, the message is
-// dead. A dead message is kept for thirty days and can be sent again. A receiver that answers 410 wants no more: the
+// dead. Each target has a queue of its own. A dead message is kept for thirty days and can be sent again. A receiver that answers 410 wants no more: the
 // message is dead at once.
 //
 // # What it does not do

@@ -34,12 +34,12 @@ type Dead struct {
 // OutboxStore is where messages wait. Times are microseconds since 1970, UTC. Calls may come from several goroutines and
 // several nodes at once.
 type OutboxStore interface {
-	// NextWebhook claims the message that has been due longest: attempts+1 and next try = now + [ClaimMicros] are
+	// NextWebhook claims the message of a target that has been due longest: attempts+1 and next try = now + [ClaimMicros] are
 	// committed before it returns, so a crash while sending still counts. False: none is due. A message that cannot be
 	// opened is claimed too and returned with its id beside an error that is [ErrUnreadable].
-	NextWebhook(ctx context.Context, nowMicros int64) (Entry, bool, error)
-	// NextWebhookDue is when the earliest message is due, which may lie in the past. False: none waits.
-	NextWebhookDue(ctx context.Context) (micros int64, ok bool, err error)
+	NextWebhook(ctx context.Context, target string, nowMicros int64) (Entry, bool, error)
+	// NextWebhookDue is when the earliest message of a target is due, which may lie in the past. False: none waits.
+	NextWebhookDue(ctx context.Context, target string) (micros int64, ok bool, err error)
 	// WebhookSent ends a message: nothing of it stays. Twice is no error.
 	WebhookSent(ctx context.Context, id identity.ID) error
 	// WebhookFailed makes a message due at nextMicros. Zero: it is dead, and kept.

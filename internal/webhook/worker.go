@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/ringwall/ringwall/internal/outbox"
@@ -22,7 +23,7 @@ const (
 	growth       = 4
 	longestWait  = 6 * time.Hour
 	mostAttempts = 10
-	parallel     = 4                // so that a receiver that hangs does not hold up the others
+	parallel     = 4                // for each target
 	longestSend  = 45 * time.Second // of whatever client; the claim ends later
 )
 
@@ -41,16 +42,18 @@ type WorkerOptions struct {
 	Log    *slog.Logger     // default: none
 }
 
-// Worker gets the messages of an outbox delivered. Any number of workers, on any number of nodes, may share an outbox.
+// Worker gets the messages of an outbox delivered. Any number of workers, on any number of nodes, may share an outbox. Each
+// target has a loop of its own, so that one that hangs, or has a million messages waiting, does not hold up the others.
 type Worker struct {
-	*outbox.Loop[Entry]
+	loops   []*outbox.Loop[Entry]
 	store   OutboxStore
 	targets map[string]Target
 	options WorkerOptions
 	health  outbox.Health // of the targets, and "" for the store
 }
 
-// NewWorker makes a worker for targets by name; it does nothing before [outbox.Loop.Run].
+// NewWorker makes a worker for targets by name; it does nothing before [Worker.Run]. A target without an address takes
+// nothing: its messages are given up in the end, and kept.
 func NewWorker(store OutboxStore, targets map[string]Target, options WorkerOptions) *Worker {
 	if options.Client == nil {
 		options.Client = outbound.Client(outbound.Options{})
@@ -62,13 +65,35 @@ func NewWorker(store OutboxStore, targets map[string]Target, options WorkerOptio
 		options.Log = slog.New(slog.DiscardHandler)
 	}
 	w := &Worker{store: store, targets: targets, options: options}
-	w.Loop = outbox.New(outbox.Source[Entry]{
-		Next: store.NextWebhook, Due: store.NextWebhookDue, Attempt: w.attempt, Unreadable: w.unreadable,
-		Store: func(ctx context.Context, err error) {
-			w.tell(ctx, "", "webhooks are out of reach in the database; they wait", err)
-		},
-	}, parallel, options.Now)
+	for target := range targets {
+		w.loops = append(w.loops, outbox.New(outbox.Source[Entry]{
+			Next: func(ctx context.Context, nowMicros int64) (Entry, bool, error) {
+				return store.NextWebhook(ctx, target, nowMicros)
+			},
+			Due:     func(ctx context.Context) (int64, bool, error) { return store.NextWebhookDue(ctx, target) },
+			Attempt: w.attempt, Unreadable: w.unreadable,
+			Store: func(ctx context.Context, err error) {
+				w.tell(ctx, "", "webhooks are out of reach in the database; they wait", err)
+			},
+		}, parallel, options.Now))
+	}
 	return w
+}
+
+// Wake tells the worker that something was queued. It never waits.
+func (w *Worker) Wake() {
+	for _, loop := range w.loops {
+		loop.Wake()
+	}
+}
+
+// Run delivers until ctx ends, and returns when no attempt is under way any more.
+func (w *Worker) Run(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, loop := range w.loops {
+		all.Go(func() { loop.Run(ctx) })
+	}
+	all.Wait()
 }
 
 // tell tells the log when something stops or starts to work.
@@ -112,8 +137,8 @@ func (w *Worker) attempt(ctx context.Context, entry Entry) {
 
 // send makes one attempt. Its errors name neither the address nor what the receiver said.
 func (w *Worker) send(ctx context.Context, message Message) error {
-	target, ok := w.targets[message.Target]
-	if !ok {
+	target := w.targets[message.Target]
+	if target.URL.IsZero() {
 		return errNoTarget
 	}
 	ctx, cancel := outbox.Leave(ctx, longestSend)

@@ -81,7 +81,7 @@ func (h *house) deliver(t *testing.T, address string) (stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := webhook.NewWorker(h.store, map[string]webhook.Target{"alerts": {URL: secret.NewText(address), Secret: key}}, webhook.WorkerOptions{
+	w := webhook.NewWorker(h.store, map[string]webhook.Target{"alerts": {URL: secret.NewText(address), Secret: key}, "nowhere": {}}, webhook.WorkerOptions{
 		Client: outbound.Client(outbound.Options{InsecureHTTP: true, InsecureNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Timeout: time.Second}),
 		Now:    h.now, Log: slog.New(slog.NewTextHandler(h, nil)),
 	})
@@ -116,7 +116,7 @@ func (h *house) queue(t *testing.T, target string) webhook.Message {
 
 func (h *house) waits(t *testing.T) bool {
 	t.Helper()
-	_, waits, err := h.store.NextWebhookDue(t.Context())
+	_, waits, err := h.store.NextWebhookDue(t.Context(), "alerts")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +233,7 @@ func TestARefusedMessageIsSentAgain(t *testing.T) {
 		last = at
 		if try < 3 {
 			eventually(t, "it is postponed", func() bool {
-				due, waits, err := h.store.NextWebhookDue(t.Context())
+				due, waits, err := h.store.NextWebhookDue(t.Context(), "alerts")
 				return err == nil && waits && due < h.now().Add(30*time.Second).UnixMicro()
 			})
 			h.ahead.Add(int64(30 * time.Second))
@@ -284,7 +284,7 @@ func TestAnswersThatAreNoYes(t *testing.T) {
 			h.queue(t, "alerts")
 			h.deliver(t, r.URL)
 			eventually(t, "it is told and postponed", func() bool {
-				due, waits, err := h.store.NextWebhookDue(t.Context())
+				due, waits, err := h.store.NextWebhookDue(t.Context(), "alerts")
 				return err == nil && waits && due < h.now().Add(30*time.Second).UnixMicro() && strings.Contains(h.said(), "webhook refused")
 			})
 		})
@@ -343,14 +343,14 @@ func TestDeadMessagesAreKept(t *testing.T) {
 	if dead, err := h.store.DeadWebhooks(t.Context()); err != nil || dead[0].Reason != "status 410" || dead[0].Attempts != 1 || h.waits(t) {
 		t.Errorf("DeadWebhooks = %+v, %v", dead, err)
 	}
-	if err := h.store.ReviveWebhook(t.Context(), identity.NewSystem("test"), m.ID); err != nil {
+	if err := h.store.ReviveWebhook(t.Context(), identity.NewSystem("test"), m.ID, ""); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "it is sent again", func() bool { return len(r.letters()) == 2 && !h.waits(t) })
 	if id, _ := verify(t, r.letters()[1], h.now()); id != "msg_"+m.ID.String() {
 		t.Errorf("sent again as %s, want the same id", id)
 	}
-	if err := h.store.ReviveWebhook(t.Context(), identity.NewSystem("test"), m.ID); err == nil {
+	if err := h.store.ReviveWebhook(t.Context(), identity.NewSystem("test"), m.ID, ""); err == nil {
 		t.Error("what is sent was revived")
 	}
 }
@@ -362,7 +362,7 @@ func TestTenAttemptsThenDead(t *testing.T) {
 	for try := 1; try <= 10; try++ {
 		eventually(t, "the try arrives", func() bool { return len(r.letters()) == try })
 		eventually(t, "it is settled", func() bool {
-			due, waits, err := h.store.NextWebhookDue(t.Context())
+			due, waits, err := h.store.NextWebhookDue(t.Context(), "alerts")
 			wait := time.Duration(due-h.now().UnixMicro()) * time.Microsecond
 			grown := []time.Duration{0, 5 * time.Second, 20 * time.Second, 80 * time.Second, 320 * time.Second, 1280 * time.Second, 5120 * time.Second, 20480 * time.Second, 6 * time.Hour, 6 * time.Hour, 0}[try]
 			return err == nil && (!waits && try == 10 || waits && wait <= grown && wait > grown-time.Minute)
@@ -381,15 +381,51 @@ func TestACrashWhileSendingCounts(t *testing.T) {
 	h := newHouse(t)
 	m := h.queue(t, "alerts")
 	now := h.now().UnixMicro()
-	first, ok, err := h.store.NextWebhook(t.Context(), now)
+	first, ok, err := h.store.NextWebhook(t.Context(), "alerts", now)
 	if err != nil || !ok || first.Attempts != 1 {
 		t.Fatalf("NextWebhook = %+v, %v, %v", first, ok, err)
 	}
-	if _, ok, err := h.store.NextWebhook(t.Context(), now); ok || err != nil {
+	if _, ok, err := h.store.NextWebhook(t.Context(), "alerts", now); ok || err != nil {
 		t.Errorf("claimed twice: %v, %v", ok, err)
 	}
-	again, ok, err := h.store.NextWebhook(t.Context(), now+webhook.ClaimMicros)
+	again, ok, err := h.store.NextWebhook(t.Context(), "alerts", now+webhook.ClaimMicros)
 	if err != nil || !ok || again.Attempts != 2 || again.Message.ID != m.ID {
 		t.Errorf("after the claim = %+v, %v, %v; want the second attempt of the same", again, ok, err)
 	}
+}
+
+// A receiver that hangs, with more waiting for it than are sent at once, holds up nobody else.
+func TestATargetThatHangsHoldsUpNoOther(t *testing.T) {
+	h := newHouse(t)
+	hang := make(chan struct{})
+	slow := newReceiver(t, func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-hang:
+		case <-r.Context().Done():
+		}
+	})
+	defer close(hang)
+	quick := newReceiver(t, status(200))
+	key, err := webhook.ParseSecret(secret.NewText(signing))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		h.queue(t, "events")
+	}
+	h.queue(t, "alerts")
+	w := webhook.NewWorker(h.store, map[string]webhook.Target{
+		"events": {URL: secret.NewText(slow.URL), Secret: key}, "alerts": {URL: secret.NewText(quick.URL), Secret: key},
+	}, webhook.WorkerOptions{Client: outbound.Client(outbound.Options{
+		InsecureHTTP: true, InsecureNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Timeout: time.Minute,
+	}), Now: h.now})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		w.Run(ctx)
+		close(done)
+	}()
+	eventually(t, "the other is told while the slow one has all it may", func() bool { return len(slow.letters()) == 4 && len(quick.letters()) == 1 })
+	cancel()
+	<-done
 }

@@ -1,0 +1,183 @@
+package e2e_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ringwall/ringwall/internal/testdb"
+	"github.com/ringwall/ringwall/ringwalltest"
+)
+
+// S010, S064, S069: an administrator sees what holds somebody up and why, and lets them try anew; both stand in the audit log.
+func TestAdministratorsSeeAndClearLimits(t *testing.T) {
+	eachWith(t, proxied, func(t *testing.T, s *ringwalltest.Server) {
+		const address = "held@example.org"
+		someone(t, s, address)
+		admin := administrator(t, s, "admin@example.org")
+		guess := from(s, "203.0.113.9")
+		for range 6 {
+			guess.Post("/auth/v1/login", object{"email": address, "password": "not the password, surely"})
+		}
+		ask := func(who string) string {
+			t.Helper()
+			got := admin.Get("/auth/v1/admin/limits?who=" + url.QueryEscape(who))
+			want(t, "limits of "+who, got, 200, "")
+			return string(got.Body)
+		}
+		if got := ask(address); !strings.Contains(got, `"layer":"account","refused":true`) || !strings.Contains(got, `"why":"sign-ins from unknown devices"`) {
+			t.Errorf("limits of the account: %s", got)
+		}
+		for _, notation := range []string{"203.0.113.9", "::ffff:203.0.113.9"} {
+			if got := ask(notation); !strings.Contains(got, `"layer":"address"`) {
+				t.Errorf("limits of %s: %s", notation, got)
+			}
+		}
+		if got := ask("unknown@example.org"); got != "{\"limits\":[]}\n" {
+			t.Errorf("limits of somebody without an account: %s", got)
+		}
+		want(t, "an unknown filter", admin.Get("/auth/v1/admin/limits?email="+address), 422, "invalid")
+		for _, reason := range []any{nil, "", "  "} {
+			want(t, "clear without a reason", admin.Post("/auth/v1/admin/limits/clear", object{"who": address, "reason": reason}), 422, "invalid")
+		}
+		right := object{"email": address, "password": ringwalltest.Password}
+		want(t, "still held", s.Client().Post("/auth/v1/login", right), 429, "too-many-requests")
+		want(t, "clear", admin.Post("/auth/v1/admin/limits/clear", object{"who": address, "reason": "she called"}), 204, "")
+		want(t, "let in", s.Client().Post("/auth/v1/login", right), 200, "")
+		told := fmt.Sprint(events(t, s, "authz_admin"))
+		for _, part := range []string{"limits read", "limits cleared", "she called"} {
+			if !strings.Contains(told, part) {
+				t.Errorf("the audit log lacks %q: %s", part, told)
+			}
+		}
+	})
+}
+
+// Blocks act on the next request, page, end, and can keep out neither the server nor the administrator who makes them.
+func TestAdministratorsBlockNetworks(t *testing.T) {
+	eachWith(t, behindProxy, func(t *testing.T, s *ringwalltest.Server) {
+		admin := administrator(t, s, "admin@example.org")
+		admin.Header.Set("X-Forwarded-For", "10.1.2.3") // from the office
+		until := s.Clock.Now().Add(time.Hour).UTC().Truncate(time.Second)
+		block := func(network string) ringwalltest.Answer {
+			return admin.Post("/auth/v1/admin/blocks", object{"network": network, "until": until.Format(time.RFC3339), "reason": "guesses"})
+		}
+		for _, network := range []string{
+			"10.1.2.3", "10.0.0.0/8", "::ffff:10.1.2.3", "::ffff:10.1.0.0/112", "127.0.0.1", "127.0.0.0/8", "::1", "0.0.0.0/0", "::/0", "0.0.0.0/1", // us or them
+			"203.0.113.7/24", "fe80::1%eth0", "nonsense", "203.0.113.0/33", "2001:db8::/129",
+		} {
+			want(t, "block of "+network, block(network), 422, "invalid")
+		}
+		for _, end := range []string{"soon", "2020-01-01T00:00:00Z", "9999-12-31T23:59:59Z"} {
+			want(t, "block until "+end, admin.Post("/auth/v1/admin/blocks", object{"network": "203.0.113.0/24", "until": end, "reason": "x"}), 422, "invalid")
+		}
+		want(t, "by force", admin.Post("/auth/v1/admin/blocks", object{"network": "::/0", "until": until.Format(time.RFC3339), "reason": "x", "force": true}), 422, "invalid")
+		want(t, "without a reason", admin.Post("/auth/v1/admin/blocks", object{"network": "203.0.113.0/24", "until": until.Format(time.RFC3339), "reason": " "}), 422, "invalid")
+		want(t, "still there", admin.Get("/auth/v1/admin/blocks"), 200, "")
+		want(t, "nobody is blocked", from(s, "203.0.113.9").Get("/auth/openapi.json"), 200, "")
+
+		for _, network := range []string{"203.0.113.0/24", "198.51.100.7", "2001:db8::/48"} {
+			got := block(network)
+			want(t, "block of "+network, got, 201, "")
+		}
+		want(t, "blocked", from(s, "203.0.113.9").Get("/auth/openapi.json"), 403, "blocked")
+		var seen []string
+		for cursor := ""; ; {
+			var page struct {
+				Blocks []struct{ Network, Until, Reason, By string }
+				Next   string
+			}
+			admin.Get("/auth/v1/admin/blocks?limit=1&cursor="+cursor).Into(t, &page)
+			for _, b := range page.Blocks {
+				seen = append(seen, b.Network)
+				if b.Until != until.Format(time.RFC3339) || b.Reason != "guesses" || !strings.HasPrefix(b.By, "person:") {
+					t.Errorf("a block is listed as %+v", b)
+				}
+			}
+			if cursor = page.Next; cursor == "" || len(seen) > 5 {
+				break
+			}
+		}
+		if fmt.Sprint(seen) != "[2001:db8::/48 198.51.100.7/32 203.0.113.0/24]" {
+			t.Errorf("the pages hold %v", seen)
+		}
+		want(t, "a cursor of another list", admin.Get("/auth/v1/admin/blocks?cursor=AAAA"), 422, "invalid")
+		want(t, "lift without a reason", admin.Do("DELETE", "/auth/v1/admin/blocks", object{"network": "203.0.113.0/24"}), 422, "invalid")
+		want(t, "lift", admin.Do("DELETE", "/auth/v1/admin/blocks", object{"network": "203.0.113.0/24", "reason": "over"}), 204, "")
+		want(t, "lift twice", admin.Do("DELETE", "/auth/v1/admin/blocks", object{"network": "203.0.113.0/24", "reason": "over"}), 404, "not-found")
+		want(t, "let in", from(s, "203.0.113.9").Get("/auth/openapi.json"), 200, "")
+		told := fmt.Sprint(events(t, s, "authz_admin"))
+		for _, part := range []string{"network blocked", "network unblocked", "blocks listed", "guesses", "over"} {
+			if !strings.Contains(told, part) {
+				t.Errorf("the audit log lacks %q", part)
+			}
+		}
+	})
+}
+
+// Alerts page whole, also those of one moment; a webhook that was given up is listed, and sent again once.
+func TestAdministratorsReadAlertsAndReplayWebhooks(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db testdb.DB) {
+		s, staff := watched(t, db)
+		admin := administrator(t, s, "admin@example.org")
+		staff.answerWith(http.StatusGone)
+		guessSessions(t, s, "203.0.113.9")
+		var dead struct {
+			Webhooks []struct{ ID, Target, Reason string }
+		}
+		within(t, 15*time.Second, "a webhook is given up", func() bool {
+			admin.Get("/auth/v1/admin/webhooks").Into(t, &dead)
+			return len(dead.Webhooks) == 1
+		})
+		if w := dead.Webhooks[0]; w.Target != "alerts" || w.Reason != "status 410" {
+			t.Errorf("given up is %+v", w)
+		}
+		insert := "INSERT INTO ringwall_alerts (id, kind, key, what, places, help, count, opened_micros, seen_micros, closed_micros) VALUES ($1, 'old', $2, '', '', '', 1, 5, 5, 6)"
+		for i := range 4 {
+			if _, err := openDatabase(t, s).ExecContext(t.Context(), insert, bytes.Repeat([]byte{byte(i + 1)}, 16), strconv.Itoa(i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		seen := ""
+		for cursor, pages := "", 0; pages < 9; pages++ {
+			var page struct {
+				Alerts []struct {
+					Kind, Key string
+					ClosedAt  string `json:"closed_at"`
+					Where     []string
+				}
+				Next string
+			}
+			admin.Get("/auth/v1/admin/alerts?limit=2&cursor="+cursor).Into(t, &page)
+			for _, a := range page.Alerts {
+				seen += a.Kind + a.Key + " "
+				if (a.Kind == "old") != (a.ClosedAt != "") || a.Where == nil {
+					t.Errorf("an alert is listed as %+v", a)
+				}
+			}
+			if cursor = page.Next; cursor == "" {
+				break
+			}
+		}
+		if seen != "session-guessing old0 old1 old2 old3 " {
+			t.Errorf("the pages hold %q", seen)
+		}
+		replay := "/auth/v1/admin/webhooks/" + dead.Webhooks[0].ID + "/replay"
+		want(t, "without a reason", admin.Post(replay, object{"reason": ""}), 422, "invalid")
+		staff.answerWith(0)
+		want(t, "replay", admin.Post(replay, object{"reason": "the receiver is back"}), 204, "")
+		want(t, "replay twice", admin.Post(replay, object{"reason": "the receiver is back"}), 404, "not-found")
+		within(t, 15*time.Second, "the webhook", func() bool { return len(staff.of("alert.opened", "session-guessing")) == 1 })
+		told := fmt.Sprint(events(t, s, "authz_admin"))
+		for _, part := range []string{"alerts listed", "webhooks listed", "webhook sent again", "the receiver is back"} {
+			if !strings.Contains(told, part) {
+				t.Errorf("the audit log lacks %q: %s", part, told)
+			}
+		}
+	})
+}

@@ -1,0 +1,140 @@
+package input_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ringwall/ringwall/input"
+)
+
+// bulk is input of any length, of a kind that a decoder could take too long for, and how it is read.
+type bulk struct {
+	name string
+	make func(n int) []byte
+	read func(body []byte)
+}
+
+func repeated(head, unit, tail string) func(int) []byte {
+	return func(n int) []byte { return []byte(head + strings.Repeat(unit, n/len(unit)) + tail) }
+}
+
+// numbered repeats a text that holds its number, so that each is another name.
+func numbered(head, format, tail string) func(int) []byte {
+	return func(n int) []byte {
+		b := bytes.NewBufferString(head)
+		for i := 0; b.Len() < n; i++ {
+			fmt.Fprintf(b, format, i)
+		}
+		return append(b.Bytes(), tail...)
+	}
+}
+
+type everything struct {
+	Text   string            `json:"text" form:"text" query:"text" maxLength:"10" pattern:"(a+)+$"`
+	List   []string          `json:"list"`
+	Deep   []place           `json:"deep"`
+	Labels map[string]string `json:"labels"`
+}
+
+func bulks() []bulk {
+	json := func(body []byte) {
+		r := httptest.NewRequest("POST", "/", bytes.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		_, _ = input.DecodeJSON[everything](r, 2<<20)
+	}
+	file := func(body []byte) {
+		r := httptest.NewRequest("POST", "/", bytes.NewReader(body))
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+		_, _ = input.DecodeUpload(httptest.NewRecorder(), r, input.Upload{Field: "f", Types: []string{"image/png", "image/jpeg", "image/gif", "text/plain"}, MaxBytes: 2 << 20})
+	}
+	uploaded := func(content func(int) []byte) func(int) []byte {
+		return func(n int) []byte {
+			return append(append([]byte("--x\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\n"), content(n)...), "\r\n--x--\r\n"...)
+		}
+	}
+	header := func(name string) func([]byte) {
+		return func(body []byte) {
+			r := &http.Request{Header: http.Header{name: {string(body)}}, RemoteAddr: "10.0.0.1:1"}
+			input.ClientAddress(r, proxies, name)
+		}
+	}
+	pngChunks := func(n int) []byte {
+		return append([]byte("\x89PNG\r\n\x1a\n"), append(chunk("IHDR", []byte{0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0}), bytes.Repeat(chunk("IDAT", nil), n/12)...)...)
+	}
+	return []bulk{
+		{"JSON/a long text", repeated(`{"text":"`, "a", `"}`), json}, {"JSON/escapes", repeated(`{"text":"`, `\u00e9`, `"}`), json}, {"JSON/a list", repeated(`{"list":[`, `"a",`, `"b"]}`), json}, {"JSON/a list of faults", repeated(`{"list":[`, `1,`, `2]}`), json}, {"JSON/objects", repeated(`{"deep":[`, `{"city":"a"},`, `{"city":"b"}]}`), json},
+		{"JSON/faulty objects", repeated(`{"deep":[`, `{},`, `{}]}`), json}, {"JSON/names", numbered(`{"labels":{`, `"a%d":"b",`, `"z":""}}`), json}, {"JSON/unknown names", numbered(`{`, `"a%d":"b",`, `"z":""}`), json}, {"JSON/brackets", repeated("", "[", ""), json}, {"JSON/quotes", repeated("", `"`, ""), json}, {"JSON/backslashes", repeated(`{"text":"`, `\`, ``), json}, {"JSON/space", repeated("", " ", ""), json}, {"JSON/digits", repeated(`{"text":`, "1", `}`), json},
+		{"query/a long text", repeated("text=", "a", ""), func(body []byte) {
+			r := &http.Request{Method: "POST", Header: http.Header{"Content-Type": {formType}}, Body: http.NoBody, PostForm: map[string][]string{"text": {string(body)}}}
+			_, _ = input.DecodeForm[everything](r)
+		}},
+		{"text/email", repeated("", "a.", "@b.example"), func(body []byte) { _, _ = input.ParseEmail(string(body)) }}, {"text/name", repeated("", "e\u0301", ""), func(body []byte) { _, _ = input.ParseDisplayName(string(body)) }}, {"text/return path", repeated("/", "a/", ""), func(body []byte) { input.ReturnPath(string(body), "/") }},
+		{"header/X-Forwarded-For", repeated("", "10.0.0.1,", "10.0.0.2"), header("X-Forwarded-For")}, {"header/Forwarded", repeated("", "for=10.0.0.1,", "for=10.0.0.2"), header("Forwarded")}, {"header/commas", repeated("", ",", ""), header("X-Forwarded-For")}, {"header/quotes", repeated("", `for="`, ""), header("Forwarded")},
+		{"upload/text", uploaded(repeated("", "words ", "")), file}, {"upload/markup", uploaded(repeated("", "<scrip", "")), file}, {"upload/chunks of a PNG", uploaded(pngChunks), file}, {"upload/segments of a JPEG", uploaded(repeated("\xff\xd8", "\xff\xdb\x00\x02", "")), file}, {"upload/scans of a JPEG", uploaded(repeated("\xff\xd8", "\xff\xda\x00\x02", "")), file}, {"upload/fill in a JPEG", uploaded(repeated("\xff\xd8", "\xff", "")), file},
+		{"upload/extensions of a GIF", uploaded(repeated("GIF89a\x01\x00\x01\x00\x00\x00\x00", "!\xfe\x00", "")), file}, {"upload/frames of a GIF", uploaded(repeated("GIF89a\x01\x00\x01\x00\x00\x00\x00", ",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x00", ";")), file}, {"upload/blocks of a GIF", uploaded(repeated("GIF89a\x01\x00\x01\x00\x00\x00\x00!\xfe", "\x01a", "\x00;")), file},
+		{"upload/boundaries", repeated("", "--x", ""), file}, {"upload/half boundaries", uploaded(repeated("", "\r\n--", "")), file}, {"upload/heads", repeated("--x\r\n", "A: b\r\n", ""), file}, {"upload/a long head", repeated("--x\r\nA: ", "b", ""), file}, {"upload/a long name", repeated("--x\r\nContent-Disposition: form-data; name=\"", "\\\"", "\"\r\n\r\n"), file},
+	}
+}
+
+// BenchmarkLinear measures how processor time grows when the input is doubled, from 8 kB to 1 MB, and fails where it grows
+// more than 2.5 times. It takes the best of all rounds: use -benchtime=3x.
+func BenchmarkLinear(b *testing.B) {
+	for _, kind := range bulks() {
+		b.Run(kind.name, func(b *testing.B) {
+			const steps, longest, enough = 8, 1_000_000, 20 * time.Millisecond
+			var inputs [steps][]byte
+			var best [steps]time.Duration
+			for i := range steps {
+				inputs[i] = kind.make(longest >> (steps - 1 - i))
+			}
+			climb := func() {
+				for i, in := range inputs {
+					started, took, count := worked(b), time.Duration(0), time.Duration(0)
+					for ; took < enough; count++ {
+						kind.read(in)
+						took = worked(b) - started
+					}
+					if took /= count; best[i] == 0 || took < best[i] {
+						best[i] = took
+					}
+				}
+			}
+			for b.Loop() {
+				climb()
+			}
+			for again := 0; again < 5 && growth(best[:]) > 2.5; again++ { // a busy machine disturbs one step, not each time the same
+				climb()
+			}
+			b.ReportMetric(growth(best[:]), "max-ratio")
+			b.ReportMetric(float64(best[steps-1].Microseconds())/1000, "ms/MB")
+			b.ReportMetric(0, "ns/op")
+			if growth(best[:]) > 2.5 {
+				b.Errorf("twice the input takes %.1f times as long: %v", growth(best[:]), best)
+			}
+		})
+	}
+}
+
+// growth is the largest ratio between a step and the one before it. Below 2 ms it is memory that is measured, so that counts as 2.
+func growth(steps []time.Duration) (largest float64) {
+	const least = 2 * time.Millisecond
+	for i := 1; i < len(steps); i++ {
+		largest = max(largest, float64(max(steps[i], least))/float64(max(steps[i-1], least)))
+	}
+	return largest
+}
+
+// worked is the processor time of this process: others on the machine do not count.
+func worked(b *testing.B) time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}

@@ -1,0 +1,83 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/ringwall/ringwall/internal/alerts"
+	"github.com/ringwall/ringwall/internal/audit"
+	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/problem"
+	"github.com/ringwall/ringwall/internal/webhook"
+)
+
+// AlertReader reads what was told of attacks, and what could not be told.
+type AlertReader interface {
+	// Alerts are open and closed alerts opened before a time, and of those of that time the ones with a greater id; the latest first.
+	Alerts(ctx context.Context, openedMicros int64, after identity.ID, limit int) ([]alerts.Open, error)
+	DeadWebhooks(ctx context.Context) ([]webhook.Dead, error) // the latest first, at most a hundred
+	// ReviveWebhook sends a webhook again that was given up, and records why; [ErrMissing].
+	ReviveWebhook(ctx context.Context, by identity.Actor, id identity.ID, reason string) error
+}
+
+// ListAlerts lists open and closed alerts, the latest first. Next leads to the page after; empty if there is none. Problems: invalid.
+func (s *Service) ListAlerts(ctx context.Context, by identity.Actor, limit int, cursor string) (found []alerts.Open, next string, err error) {
+	if err := operator(by); err != nil {
+		return nil, "", err
+	}
+	before, after, err := s.alertPlace(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	if found, err = s.Store.Alerts(ctx, before, after, limit+1); err != nil {
+		return nil, "", err
+	}
+	if len(found) > limit {
+		found = found[:limit]
+		next = s.sealCursor("alerts", strconv.FormatInt(found[limit-1].OpenedMicros, 10)+" "+found[limit-1].ID.String())
+	}
+	return found, next, s.look(ctx, by, audit.Event{Name: audit.AuthzAdmin, Reason: "alerts listed"})
+}
+
+func (s *Service) alertPlace(cursor string) (before int64, after identity.ID, err error) {
+	place, err := s.openCursor("alerts", cursor)
+	if err != nil || place == "" {
+		return math.MaxInt64, after, err
+	}
+	opened, id, _ := strings.Cut(place, " ")
+	before, err = strconv.ParseInt(opened, 10, 64)
+	if err == nil {
+		after, err = identity.ParseID(id)
+	}
+	if err != nil {
+		return 0, after, errCursor
+	}
+	return before, after, nil
+}
+
+// DeadWebhooks are the webhooks that were given up, the latest first, at most a hundred.
+func (s *Service) DeadWebhooks(ctx context.Context, by identity.Actor) ([]webhook.Dead, error) {
+	if err := operator(by); err != nil {
+		return nil, err
+	}
+	found, err := s.Store.DeadWebhooks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return found, s.look(ctx, by, audit.Event{Name: audit.AuthzAdmin, Reason: "webhooks listed"})
+}
+
+// ReplayWebhook sends a webhook again that was given up, with the same id. Problems: invalid, not-found.
+func (s *Service) ReplayWebhook(ctx context.Context, by identity.Actor, id identity.ID, reason string) error {
+	if _, err := because(by, reason, nil); err != nil {
+		return err
+	}
+	err := s.Store.ReviveWebhook(ctx, by, id, strings.TrimSpace(reason))
+	if errors.Is(err, ErrMissing) {
+		err = problem.New(problem.Missing, "not-found", "No webhook with this id was given up.")
+	}
+	return err
+}
