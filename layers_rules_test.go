@@ -54,10 +54,22 @@ func houseRules() []rule {
 			{"internal/api/a.go", imports("github.com/jackc/pgx/v5/pgxpool"), "pgx"},
 			{"internal/identity/a.go", imports("database/sql/driver"), ""},
 			{"internal/sqlstore/a.go", imports("database/sql"), ""},
+			{"examples/invoices/app/a.go", imports("database/sql"), ""},
+		}},
+		{"unsafe twins stay in the lab", twinsStayInTheLab, []breakage{
+			{"e2e/a_test.go", imports(module + "/examples/invoices/app"), "imports examples/invoices/app"},
+			{"a.go", imports(module + "/examples/invoices/app"), "imports examples/invoices/app"},
+			{"examples/invoices/a.go", "package main\nimport \"" + module + "/examples/invoices/app\"\nvar _ = app.Config{Off: nil}", "switches layers off"},
+			{"examples/invoices/a.go", "package main\nimport \"" + module + "/examples/invoices/app\"\nfunc f(c app.Config) { c.Off = nil }", "switches layers off"},
+			{"examples/invoices/a.go", "package main\nimport \"" + module + "/examples/invoices/app\"\nvar _ = app.Config{}", ""},
+			{"examples/invoices/cmd/lab/a.go", "package main\nimport \"" + module + "/examples/invoices/app\"\nvar _ = app.Config{Off: nil}", ""},
 		}},
 		{"processes start in run", importsOnlyIn(processImports()), []breakage{
 			{"internal/mail/a.go", imports("os/exec"), "os/exec"},
 			{"internal/mail/a_test.go", imports("os/exec"), ""},
+			{"examples/invoices/app/report.go", imports("os/exec"), "os/exec"},
+			{"examples/invoices/app/unsafe_report.go", imports("os/exec"), ""},
+			{"internal/mail/unsafe_report.go", imports("os/exec"), "os/exec"},
 		}},
 		{"randomness is crypto/rand", importsOnlyIn(weakImports()), []breakage{
 			{"internal/sessions/a.go", imports("math/rand/v2"), "math/rand"},
@@ -77,6 +89,8 @@ func houseRules() []rule {
 			{"run/a.go", "package run\nimport . \"html/template\"\nfunc f(s string) any { return HTML(s) }", "template.HTML"},
 			{"sanitize/a.go", "package sanitize\nimport \"html/template\"\nfunc f(s string) any { return template.URL(s) }", "template.URL"},
 			{"sanitize/a.go", "package sanitize\nimport \"html/template\"\nfunc f(s string) any { return template.HTML(s) }", ""},
+			{"examples/invoices/app/comments.go", "package app\nimport \"html/template\"\nfunc f(s string) any { return template.HTML(s) }", "template.HTML"},
+			{"examples/invoices/app/unsafe_comments.go", "package app\nimport \"html/template\"\nfunc f(s string) any { return template.HTML(s) }", ""},
 			{"internal/web/a.go", "package web\nimport \"html/template\"\nfunc f() *template.Template { return template.New(\"\") }", ""},
 		}},
 		{"mails speak their reader's language", mailsKnowTheirReader, []breakage{
@@ -157,13 +171,48 @@ func mailsKnowTheirReader(t tree) (found []string) {
 
 // databaseImports are imports by their beginning, and the folders that may have them.
 func databaseImports() map[string][]string {
-	store := []string{"sqlsafe", "internal/sqlstore", "internal/testdb"}
+	store := []string{"sqlsafe", "internal/sqlstore", "internal/testdb", "examples/invoices"}
 	return map[string][]string{
 		"database/sql":                store,
 		"github.com/jackc/pgx/":       store,
 		"modernc.org/sqlite":          store,
 		"github.com/pressly/goose/v3": store,
 	}
+}
+
+// isTwin reports whether a file is wrong on purpose: what runs in an example when the lab has switched a layer off.
+func isTwin(s source) bool {
+	return under(s.folder, []string{"examples"}) && strings.HasPrefix(path.Base(s.path), "unsafe_")
+}
+
+// twinsStayInTheLab finds what else could come to run an unsafe twin: an import from outside of the examples, and a program
+// besides the lab and the wall that switches layers off.
+func twinsStayInTheLab(t tree) (found []string) {
+	const app = "examples/invoices/app"
+	mayChoose := []string{app, "examples/invoices/wall", "examples/invoices/cmd/lab"}
+	for _, s := range t.files {
+		if !slices.Contains(s.internalImports(), app) {
+			continue
+		}
+		if !under(s.folder, []string{"examples"}) {
+			found = append(found, s.path+": imports "+app+", whose unsafe twins stay in the examples")
+			continue
+		}
+		ast.Inspect(s.syntax, func(node ast.Node) bool {
+			var name ast.Expr
+			switch node := node.(type) {
+			case *ast.KeyValueExpr:
+				name = node.Key
+			case *ast.SelectorExpr:
+				name = node.Sel
+			}
+			if id, ok := name.(*ast.Ident); ok && id.Name == "Off" && !under(s.folder, mayChoose) {
+				found = append(found, t.at(node)+": switches layers off: only the lab and the wall may")
+			}
+			return true
+		})
+	}
+	return found
 }
 
 func processImports() map[string][]string {
@@ -206,7 +255,7 @@ func importsOnlyIn(allowed map[string][]string) func(tree) []string {
 					if imported != meant && (!strings.HasSuffix(meant, "/") || !strings.HasPrefix(imported, meant)) {
 						continue
 					}
-					if !under(s.folder, folders) {
+					if !under(s.folder, folders) && !isTwin(s) {
 						found = append(found, fmt.Sprintf("%s: imports %s, allowed in %q", s.path, imported, folders))
 					}
 				}
@@ -221,7 +270,7 @@ func importsOnlyIn(allowed map[string][]string) func(tree) []string {
 func noRawMarkup(t tree) (found []string) {
 	raw := []string{"HTML", "HTMLAttr", "JS", "JSStr", "CSS", "URL", "Srcset"}
 	for _, s := range t.files {
-		if s.test {
+		if s.test || isTwin(s) {
 			continue
 		}
 		s.mentions("html/template", func(name string, node ast.Node) {

@@ -1,9 +1,13 @@
 package csrf
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/rand"
 	"encoding/base64"
+	"io"
+	"mime"
+	"mime/multipart"
 	"net/http"
 	"strconv"
 	"strings"
@@ -21,6 +25,7 @@ const (
 	canonicalHeader = "X-Csrf-Token" // as net/http keeps it
 	randomBytes     = 32
 	tokenBytes      = 43 + 1 + 43 // two times 32 bytes in base64, and the dot
+	headBytes       = 1 << 10     // of an upload: room for the longest boundary (RFC 2046, 5.1.1), the head of a field and the token
 )
 
 // Binding is what a token belongs to. A token of one binding is worth nothing with another. The zero Binding has no
@@ -60,7 +65,8 @@ type scratch struct {
 }
 
 // CheckToken returns an error unless the request carries a token of the binding, in the header X-CSRF-Token or, if there
-// is none, in the field csrf_token of a form that it reads with [input.Form]. It looks at any method, so call it for
+// is none, in the field csrf_token of a form that it reads with [input.Form]. In a form with files (multipart/form-data)
+// csrf_token is the first field: no more than the first KiB is read, and put back. It looks at any method, so call it for
 // those that change something; requests with a bearer token and no cookies need none. The error is a 403 and [ErrToken],
 // or that of the form.
 func (g *Guard) CheckToken(r *http.Request, b Binding) error {
@@ -82,6 +88,8 @@ func (g *Guard) CheckToken(r *http.Request, b Binding) error {
 			return g.badToken
 		}
 		token = form.Get(Field)
+	case strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data"):
+		token = firstField(r)
 	}
 	switch {
 	case token == "":
@@ -90,6 +98,30 @@ func (g *Guard) CheckToken(r *http.Request, b Binding) error {
 		return g.badToken
 	}
 	return nil
+}
+
+// firstField is the token of a form with files, if that is what stands first in it. The body is left as it was.
+func firstField(r *http.Request) string {
+	_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || params["boundary"] == "" || r.Body == nil {
+		return ""
+	}
+	head := make([]byte, headBytes)
+	n, _ := io.ReadFull(r.Body, head) // whoever reads on meets the same error
+	head = head[:n]
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(head), r.Body), r.Body}
+	part, err := multipart.NewReader(bytes.NewReader(head), params["boundary"]).NextRawPart()
+	if err != nil || part.FormName() != Field || part.FileName() != "" {
+		return ""
+	}
+	token, err := io.ReadAll(part)
+	if err != nil {
+		return ""
+	}
+	return string(token)
 }
 
 func (g *Guard) verify(b Binding, token string) bool {

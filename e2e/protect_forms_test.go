@@ -1,0 +1,77 @@
+package e2e_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/ringwall/ringwall"
+	"github.com/ringwall/ringwall/ringwalltest"
+)
+
+// An application's page needs no script to get its token: it writes one into its forms, and one with a file has it first.
+func TestTokensOfApplicationsForms(t *testing.T) {
+	app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			_, _ = io.WriteString(w, ringwall.CSRFToken(r.Context()))
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		_, _ = fmt.Fprintf(w, "%d bytes, %v", len(body), err)
+	})
+	s := ringwalltest.StartApp(t, ringwall.Options{}, app, "GET /{$}")
+	if got := s.Client().Get("/"); len(got.Body) != 0 {
+		t.Errorf("a token without a session: %q", got.Body)
+	}
+	ann, ben := s.SignIn("ann@example.org"), s.SignIn("ben@example.org")
+	token, theirs := string(ann.Get("/").Body), string(ben.Get("/").Body)
+	ann.CSRF = ""
+	if got := ann.Do("POST", "/notes", url.Values{"csrf_token": {token}}); got.Status != 200 {
+		t.Errorf("a form with its token = %d, want 200\n%s", got.Status, got.Body)
+	}
+	want(t, "a form with another's token", ann.Do("POST", "/notes", url.Values{"csrf_token": {theirs}}), 403, "csrf")
+
+	upload := func(token string) (int, string) {
+		t.Helper()
+		var body bytes.Buffer
+		form := multipart.NewWriter(&body)
+		for _, field := range [][2]string{{"csrf_token", token}, {"picture", strings.Repeat("x", 200_000)}} {
+			if err := form.WriteField(field[0], field[1]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := form.Close(); err != nil {
+			t.Fatal(err)
+		}
+		size := body.Len()
+		r, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/notes", &body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", form.FormDataContentType())
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		response, err := ann.HTTP.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response.StatusCode, strings.Replace(string(text), fmt.Sprint(size), "all", 1)
+	}
+	if status, text := upload(token); status != 200 || text != "all bytes, <nil>" {
+		t.Errorf("an upload with its token = %d %s, want 200 and the whole body", status, text)
+	}
+	for _, wrong := range []string{"", theirs} {
+		if status, _ := upload(wrong); status != 403 {
+			t.Errorf("an upload with the token %q = %d, want 403", wrong, status)
+		}
+	}
+}
