@@ -15,12 +15,13 @@ var unsafeUses = map[string]string{
 	"internal/sqlstore/writer.go":      "closes its connection",
 	"internal/sqlstore/postgres.go":    "closes its pool",
 	"internal/sqlstore/export_test.go": "a test takes the disk away",
+	"idempotency/key_test.go":          "a test takes the database away",
 }
 
 // The type cannot stop a generic function that takes New as a value; this does, in our own tree.
 func TestConstructorsAreOnlyCalled(t *testing.T) {
 	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && entry.Name() != ".." {
+		if err != nil || entry.IsDir() && (entry.Name() == "testdata" || strings.HasPrefix(entry.Name(), ".") && entry.Name() != "..") {
 			return fs.SkipDir
 		}
 		if !strings.HasSuffix(path, ".go") || strings.HasPrefix(path, filepath.Join("..", "sqlsafe")) {
@@ -54,7 +55,8 @@ func check(t *testing.T, path string, file *ast.File) {
 				t.Errorf("%s takes sqlsafe.%s as a value", path, selector.Sel.Name)
 			}
 		}
-		if selector.Sel.Name == "Unsafe" && unsafeUses[path] == "" {
+		twin := strings.HasPrefix(path, "examples/") && strings.HasPrefix(filepath.Base(path), "unsafe_") // wrong on purpose
+		if selector.Sel.Name == "Unsafe" && unsafeUses[path] == "" && !twin {
 			t.Errorf("%s calls Unsafe and is not in the list of those who may", path)
 		}
 		return true
