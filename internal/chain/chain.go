@@ -1,7 +1,7 @@
 // Package chain is what stands before every handler: the layers, in one order, in one place.
 //
-// [Chain.Serve] guards the routes of Ringwall, [Chain.Protect] an application of somebody else's. Both do the same
-// things in the same order; see [Chain.enter] and [Chain.admit]. A handler that is reached may rely on all of them:
+// [Chain.Serve] guards the routes of Ringwall, [Chain.Protect] an application of somebody else's. Both lead a request
+// through the same layers in the same order; see [Layers]. A handler that is reached may rely on all of them:
 // the request has an id, a host that we serve and a path with one meaning; its headers are set; who asks is proved;
 // an unsafe request comes from where it says; the route's rule has admitted it.
 //
@@ -62,6 +62,7 @@ type Chain struct {
 	guard     *csrf.Guard
 	cors      *headers.CORS // nil: no other origin may call
 	reports   *ratelimit.Limiter
+	off       layerSet // layers that [Without] left out; none in a server
 	errorPage func(http.ResponseWriter, *http.Request, error)
 	again     func(http.ResponseWriter, *http.Request, error) // refuseAgain, made once
 }
@@ -102,24 +103,23 @@ func (c *Chain) TokenFor(session identity.ID) string {
 	return c.guard.Token(csrf.Session(session.String()))
 }
 
-// enter prepares a request: the layers that do not need to know who asks. It reports whether to go on; if not, the
+// enter leads a request through the layers that do not need to know who asks. It reports whether to go on; if not, the
 // answer has been written.
 func (c *Chain) enter(w http.ResponseWriter, r *http.Request, p *proof) bool {
 	c.setHeaders(w, p.page) // first, so that they stand on every answer, refusals included
-	// Whoever is blocked is told nothing else, and costs nothing more.
-	if c.Blocks.Any(r.Context()) {
-		if _, blocked := c.Blocks.Find(input.ClientAddress(r, c.TrustedProxies, c.ProxyHeader)); blocked {
-			c.refuse(r, c.describe(r, p), audit.RateLimitExceeded, "blocked")
-			c.fail(w, r, c.describe(r, p), errBlocked)
-			return false
-		}
+	return c.meet(w, r, p, layerBlocks, layerHost)
+}
+
+// checkBlocks turns away whoever is blocked: they are told nothing else, and cost nothing more.
+func (c *Chain) checkBlocks(r *http.Request, p *proof) error {
+	if !c.Blocks.Any(r.Context()) {
+		return nil
 	}
-	// Another host is not ours: its links, cookies and origins would not be either.
-	if _, err := c.origins.Of(r); err != nil {
-		c.fail(w, r, c.describe(r, p), err)
-		return false
+	if _, blocked := c.Blocks.Find(input.ClientAddress(r, c.TrustedProxies, c.ProxyHeader)); blocked {
+		c.refuse(r, c.describe(r, p), audit.RateLimitExceeded, "blocked")
+		return errBlocked
 	}
-	return true
+	return nil
 }
 
 func (c *Chain) setHeaders(w http.ResponseWriter, page bool) {
@@ -132,27 +132,32 @@ func (c *Chain) setHeaders(w http.ResponseWriter, page bool) {
 
 // admit proves who asks and decides whether they may: identity, then the source of the request, then the rule.
 func (c *Chain) admit(w http.ResponseWriter, r *http.Request, p *proof, rule authz.Rule) bool {
-	var err error
-	if !p.open {
-		err = c.identify(r, p)
-	}
-	if err == nil && !p.open {
-		err = c.checkSource(w, r, p)
-	}
-	if err == nil {
-		err = c.checkRule(r, p, rule)
-	}
-	if err != nil {
-		c.fail(w, r, c.describe(r, p), err)
-		return false
-	}
-	return true
+	p.rule = rule
+	return c.meet(w, r, p, layerSession, layerRule)
 }
 
 var (
 	errTwoProofs = problem.New(problem.Malformed, "malformed", "Send either the session cookie or an Authorization header, each once.")
 	errBlocked   = problem.New(problem.Forbidden, "blocked", "Requests from your network are not accepted at the moment.")
 )
+
+// recognise finds out who asks, as rules will see them, and what their tokens belong to.
+func (c *Chain) recognise(w http.ResponseWriter, r *http.Request, p *proof) error {
+	if !p.open {
+		if err := c.identify(r, p); err != nil {
+			return err
+		}
+		if err := c.bind(w, r, p); err != nil {
+			return err
+		}
+	}
+	from := identity.Request{}
+	if p.rule.NeedsOrigin() {
+		from.Address = c.origin(r)
+	}
+	p.judged, p.at = c.actor(p, from), c.Now()
+	return nil
+}
 
 // identify finds the session of a request. A cookie session comes in the cookie only and a bearer session in the
 // header only, so that neither can be used in the other's place.
@@ -203,23 +208,25 @@ func bearerToken(r *http.Request) (token string, sent bool, err error) {
 }
 
 // checkSource is D06: an unsafe request must come from our own pages, or from no browser at all.
-func (c *Chain) checkSource(w http.ResponseWriter, r *http.Request, p *proof) error {
-	if err := c.bind(w, r, p); err != nil {
-		return err
-	}
-	if c.isFrontend(r, p) {
+func (c *Chain) checkSource(r *http.Request, p *proof) error {
+	if p.open || c.isFrontend(r, p) {
 		return nil
 	}
-	if err := c.guard.Check(r); err != nil {
+	err := c.guard.Check(r)
+	if err != nil {
 		c.refuse(r, c.describe(r, p), audit.MaliciousCSRF, "origin")
-		return err
 	}
+	return err
+}
+
+// checkToken is the second layer of D06: a token that only a page of ours can have read.
+func (c *Chain) checkToken(r *http.Request, p *proof) error {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
 		return nil
 	}
-	if p.bearer && p.signedIn {
-		return nil // a browser never adds this header by itself
+	if p.open || p.bearer && p.signedIn {
+		return nil // a browser never adds the header of a bearer by itself
 	}
 	form, err := bufferForm(r)
 	if err != nil {
@@ -255,12 +262,8 @@ func (c *Chain) refuse(r *http.Request, req *Request, event audit.Name, reason s
 	c.Refusals.Count(r.Context(), req.Actor, audit.Event{Name: event, User: req.Person.ID, Session: req.Session.ID, Reason: reason})
 }
 
-func (c *Chain) checkRule(r *http.Request, p *proof, rule authz.Rule) error {
-	from := identity.Request{}
-	if rule.NeedsOrigin() {
-		from.Address = c.origin(r)
-	}
-	p.judged, p.at = c.actor(p, from), c.Now()
+func (c *Chain) checkRule(r *http.Request, p *proof) error {
+	rule := p.rule
 	if rule.NeedsRequest() {
 		r = c.withSession(r, p)
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ringwall/ringwall/authz"
 	"github.com/ringwall/ringwall/csrf"
 	"github.com/ringwall/ringwall/input"
 	"github.com/ringwall/ringwall/internal/identity"
@@ -17,6 +18,7 @@ type proof struct {
 	page  bool
 	app   bool // of somebody else's application
 	open  bool // nobody is asked who they are
+	rule  authz.Rule
 
 	signedIn bool
 	bearer   bool // the session came in an Authorization header

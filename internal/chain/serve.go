@@ -27,6 +27,7 @@ type Table struct {
 	missing http.Handler
 	all     http.Handler
 	base    string
+	routes  []Route // what it was made of, for [Without]
 }
 
 // found is a handler that a path itself was registered for: a mux answers with handlers of its own too, which redirect.
@@ -52,7 +53,7 @@ func (c *Chain) Serve(routes []Route) *Table {
 		}
 		byPath[pattern] = append(byPath[pattern], r)
 	}
-	t := &Table{exact: map[string]http.Handler{}, mux: http.NewServeMux(), missing: c.missing(), base: c.Prefix + "/"}
+	t := &Table{exact: map[string]http.Handler{}, mux: http.NewServeMux(), missing: c.missing(), base: c.Prefix + "/", routes: routes}
 	for pattern, routes := range byPath {
 		h := c.methods(pattern, routes)
 		t.mux.Handle(pattern, found{h})
@@ -60,7 +61,7 @@ func (c *Chain) Serve(routes []Route) *Table {
 			t.exact[pattern] = h // the mux would find the same: nothing is more specific
 		}
 	}
-	t.all = input.PathGuard(http.HandlerFunc(t.find), c.refusePath)
+	t.all = c.guardPath(http.HandlerFunc(t.find))
 	return t
 }
 
@@ -184,7 +185,7 @@ func (c *Chain) missing() http.Handler {
 // Protect guards an application: an [authz.Mux] by its rules, any other signed in everywhere but for the public patterns
 // ("GET /{$}"), which the mux of net/http reads. Paths of ours go to the table. The application finds the session with
 // [session.From]; headers that claim an identity mean nothing.
-func (c *Chain) Protect(ours *Table, app http.Handler, public []string) http.Handler {
+func (c *Chain) Protect(ours *Table, app http.Handler, public []string) *Protected {
 	routeOf := routesOf(app, public)
 	guarded := c.policy.App(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		req := From(r.Context())
@@ -204,13 +205,35 @@ func (c *Chain) Protect(ours *Table, app http.Handler, public []string) http.Han
 		release(w.Header())
 		guarded.ServeHTTP(w, c.withSession(r, &p))
 	}))
-	return input.PathGuard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	all := c.guardPath(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if ours.owns(r) {
 			ours.ServeHTTP(w, r)
 			return
 		}
 		theirs.ServeHTTP(w, r)
-	}), c.refusePath)
+	}))
+	return &Protected{all: all, chain: c, ours: ours, app: app, public: public}
+}
+
+// Protected is an application behind the chain.
+type Protected struct {
+	all http.Handler
+
+	chain  *Chain // what it was made of, for [Without]
+	ours   *Table
+	app    http.Handler
+	public []string
+}
+
+// ServeHTTP answers for the application, and for the routes of ours beside it.
+func (p *Protected) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.all.ServeHTTP(w, r) }
+
+// guardPath is the first layer: it stands outside of all that compares paths.
+func (c *Chain) guardPath(next http.Handler) http.Handler {
+	if c.off.has(layerPath) {
+		return next
+	}
+	return input.PathGuard(next, c.refusePath)
 }
 
 // routesOf is how the rule of a request to an application is found.
