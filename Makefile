@@ -8,10 +8,10 @@ COUNT ?= 1
 FUZZTIME ?= 60s
 
 .DEFAULT_GOAL := help
-.PHONY: help test build bench attack timing lint fuzz screens ci clean
+.PHONY: help test build bench bench-peers attack timing lint fuzz screens ci clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 test: ## run the tests; installs what they need, starts its own PostgreSQL (PKG=./session/... RUN=TestFrom FLAGS=-v)
 	@PKG='$(PKG)' RUN='$(RUN)' FLAGS='$(FLAGS)' scripts/test
@@ -25,6 +25,9 @@ ifeq ($(origin PKG),file)
 else
 	RINGWALL_BENCH_BINARY='$(CURDIR)/bin/ringwall' scripts/with-services go test -run='^$$' -bench='$(BENCH)' -count=$(COUNT) -timeout=60m $(PKG)
 endif
+
+bench-peers: ## the chain beside scs, nosurf, unrolled/secure and x/time/rate, in one run
+	cd bench/peers && go test -run='^$$' -bench=Chain -benchtime=20000x -count=$(COUNT) .
 
 attack: ## attack two nodes for ten simulated minutes and draw what got through, into docs/attack.svg
 	@RINGWALL_ATTACK_FOLDER='$(CURDIR)/docs' scripts/with-services go test -run='^$$' -bench='^BenchmarkAttack$$' -benchtime=1x -timeout=60m ./bench
