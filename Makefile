@@ -11,7 +11,7 @@ FUZZTIME ?= 60s
 .PHONY: help test build bench bench-peers attack timing lint fuzz screens ci clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 test: ## run the tests; installs what they need, starts its own PostgreSQL (PKG=./session/... RUN=TestFrom FLAGS=-v)
 	@PKG='$(PKG)' RUN='$(RUN)' FLAGS='$(FLAGS)' scripts/test
