@@ -75,3 +75,21 @@ func TestTokensOfApplicationsForms(t *testing.T) {
 		}
 	}
 }
+
+// A page where nobody is signed in has no token, and no form of any spelling gets around that: net/http reads one whose content
+// type has a parameter that is none.
+func TestAFormIsOneHoweverItIsSpelled(t *testing.T) {
+	s := ringwalltest.StartApp(t, ringwall.Options{}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("a form came through: note is %q", r.FormValue("note"))
+	}), "POST /notes")
+	const plain = "application/x-www-form-urlencoded"
+	for _, kind := range []string{plain, "Application/X-WWW-Form-Urlencoded", plain + "; charset=utf-8", plain + ";", plain + "; =", plain + "; x", plain + `; a="`} {
+		got := raw(t, s, "POST", "/notes", []byte("note=x"), func(r *http.Request) {
+			r.Header.Set("Content-Type", kind)
+			r.Header.Set("Sec-Fetch-Site", "same-origin")
+		})
+		if got.Status != 403 && got.Status != 400 {
+			t.Errorf("Content-Type %s = %d, want a refusal", kind, got.Status)
+		}
+	}
+}

@@ -59,7 +59,7 @@
 // [Options.Timeout], as does a handler that ignores the end of its context for longer. What is done elsewhere, such as a
 // mail or a call to another service, is not part of the transaction: give that service a key too. The clocks of several
 // nodes must agree to within Options.Timeout. A client that makes a new key for each try gets each try done. Somebody
-// signed in can make rows: put a limit in front (package ratelimit). Call [Keys.Purge] every few minutes.
+// signed in can make rows, which are deleted some minutes after their time: put a limit in front (package ratelimit).
 package idempotency
 
 import (
@@ -67,6 +67,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/ringwall/ringwall/input"
@@ -82,6 +83,8 @@ const (
 	defaultAnswerBytes = 64 << 10
 	leaseTimeouts      = 2               // how many timeouts a claim is kept, so that no handler outlives it
 	patience           = 5 * time.Second // with the database
+	purgeEvery         = 5 * time.Minute
+	purgeAtOnce        = 10_000 // rows
 )
 
 // Header fields.
@@ -124,6 +127,7 @@ type Options struct {
 type Keys struct {
 	db      *sqlsafe.DB
 	options Options
+	purged  atomic.Int64 // when keys were purged, in microseconds
 }
 
 // New makes Keys on a database that has the table of [Schema], and that the caller still closes. A negative option, or a
@@ -162,7 +166,9 @@ func New(db *sqlsafe.DB, o Options) (*Keys, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Keys{db: db, options: o}, nil
+	k := &Keys{db: db, options: o}
+	k.purged.Store(o.Now().UnixMicro())
+	return k, nil
 }
 
 func refuse(w http.ResponseWriter, r *http.Request, err error) {
@@ -252,4 +258,5 @@ func (k *Keys) run(w http.ResponseWriter, r *http.Request, next http.Handler, c 
 		w.Header().Set(headerExpires, c.expires.UTC().Format(http.TimeFormat))
 	}
 	a.send()
+	k.tidy(r.Context())
 }

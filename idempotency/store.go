@@ -229,7 +229,24 @@ func (k *Keys) release(ctx context.Context, c claim) bool {
 	return freed
 }
 
-// Purge deletes up to 10,000 keys whose life is over, and tells how many.
+// tidy purges keys every few minutes, after a request that was answered, so that nobody has to remember it.
+func (k *Keys) tidy(ctx context.Context) {
+	now, before := k.options.Now().UnixMicro(), k.purged.Load()
+	if now-before < purgeEvery.Microseconds() || !k.purged.CompareAndSwap(before, now) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	switch gone, err := k.Purge(ctx); {
+	case err != nil:
+		k.options.Log.ErrorContext(ctx, "idempotency keys whose life is over stay in the database", "error", err)
+	case gone >= purgeAtOnce:
+		k.purged.Store(before) // there are more: the next request goes on
+	}
+}
+
+// Purge deletes up to 10,000 keys whose life is over, and tells how many. The Handler does so every five minutes
+// by itself, as long as requests come.
 func (k *Keys) Purge(ctx context.Context) (int64, error) {
 	result, err := k.db.Exec(ctx, purgeKeys.With(k.options.Now().UnixMicro()))
 	if err != nil {

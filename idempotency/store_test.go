@@ -105,24 +105,6 @@ func TestKeysExpire(t *testing.T) {
 	})
 }
 
-func TestPurgeIsBounded(t *testing.T) {
-	hosts(t, func(t *testing.T, db *sqlsafe.DB) {
-		fill := sqlsafe.New(`
-			INSERT INTO idempotency_keys (id, request, claim, done, lease_micros, expires_micros)
-			WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10050)
-			SELECT CAST(i AS TEXT), '', '', TRUE, 0, i FROM n`)
-		if _, err := db.Exec(t.Context(), fill); err != nil {
-			t.Fatal(err)
-		}
-		keys := newKeys(t, db, idempotency.Options{})
-		for _, want := range []int64{10000, 50, 0} {
-			if gone, err := keys.Purge(t.Context()); err != nil || gone != want {
-				t.Errorf("Purge = %d, %v, want %d", gone, err, want)
-			}
-		}
-	})
-}
-
 // Somebody holds a key and never comes back: nobody gets it within the lease, and afterwards one of fifty does. The one
 // that was given up neither commits nor answers for the key.
 func TestALeaseEnds(t *testing.T) {

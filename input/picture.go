@@ -44,6 +44,8 @@ func recognise(content []byte) (File, *Fault) {
 		return File{}, &Fault{"too-large", "The picture has more pixels than can be sent here."}
 	case f.Bytes == nil || f.Type != typeText && !isPicture(f):
 		return File{}, &Fault{"format", "The picture is damaged."}
+	case holdsFile(f):
+		return File{}, &Fault{"format", "The picture holds another file."}
 	case holdsMarkup(f):
 		return File{}, &Fault{"markup", "The file holds the code of a page or a program."}
 	}
@@ -81,6 +83,18 @@ func holdsMarkup(f File) bool {
 	}
 	lower := bytes.ToLower(f.Bytes)
 	return slices.ContainsFunc(marks, func(mark string) bool { return bytes.Contains(lower, []byte(mark)) })
+}
+
+// holdsFile looks for what makes a picture another file as well, though it has nothing but the parts of a picture: what lies
+// in a palette or among the pixels is not looked at by a scanner, nor by a decoder that has enough of them. A document begins
+// in the first KiB; an archive has a directory and its end, anywhere. By chance there is one in ten million pictures of 1 MiB.
+func holdsFile(f File) bool {
+	if f.Type == typeText {
+		return false
+	}
+	has := func(mark string) bool { return bytes.Contains(f.Bytes, []byte(mark)) }
+	return bytes.Contains(f.Bytes[:min(len(f.Bytes), 1<<10)], []byte("%PDF-")) ||
+		has("PK\x01\x02") && has("PK\x05\x06") || has("Rar!\x1a\x07") || has("7z\xbc\xaf\x27\x1c")
 }
 
 // scanner reads a picture part by part, and writes the parts that make its pixels. Whatever it does not understand

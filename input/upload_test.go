@@ -1,8 +1,10 @@
 package input_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"image"
@@ -165,6 +167,47 @@ func TestAPictureIsNothingElse(t *testing.T) {
 		}
 		if _, _, err := image.Decode(bytes.NewReader(got.Bytes)); err != nil {
 			t.Errorf("%s: the picture does not decode: %v", name, err)
+		}
+	}
+}
+
+// archive is a ZIP that begins at a place of a larger file and ends so many bytes before its end.
+func archive(t *testing.T, begins, left int) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	w.SetOffset(int64(begins))
+	member, err := w.Create("PAYLOAD.class")
+	if err == nil {
+		_, err = member.Write([]byte("code"))
+	}
+	if err = errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	binary.LittleEndian.PutUint16(b.Bytes()[b.Len()-2:], uint16(left)) // the rest is its comment
+	return b.Bytes()
+}
+
+// Among the pixels, in a palette or a table, where a scanner does not look: the picture is whole, and so is the archive in it.
+func TestAPictureHoldsNoFile(t *testing.T) {
+	made := pictures(t)
+	p, j := made["image/png"], made["image/jpeg"]
+	behind := len(p) - 12 // the last chunk
+	inTable := append([]byte{0x0f}, archive(t, 7, len(j)-2)...)
+	for name, content := range map[string][]byte{
+		"an archive among the pixels": insert(p, behind, chunk("IDAT", archive(t, behind+8, 4+12))),
+		"an archive in a table":       insert(j, 2, segment(0xdb, string(inTable))),
+		"a document in a table":       insert(j, 2, segment(0xdb, "\x0f%PDF-1.7 "+strings.Repeat("x", 55))),
+		"another archive":             insert(p, behind, chunk("IDAT", []byte("Rar!\x1a\x07\x01\x00"))),
+		"and another":                 insert(p, behind, chunk("IDAT", []byte("7z\xbc\xaf\x27\x1c"))),
+	} {
+		if strings.HasPrefix(name, "an archive") {
+			if z, err := zip.NewReader(bytes.NewReader(content), int64(len(content))); err != nil || z.File[0].Name != "PAYLOAD.class" {
+				t.Fatalf("%s: it is none, %v", name, err)
+			}
+		}
+		if got, err := input.DecodeUpload(httptest.NewRecorder(), upload(t, part{"avatar", "x.png", "image/png", string(content)}), avatar()); err == nil {
+			t.Errorf("%s came through as %s", name, got.Type)
 		}
 	}
 }

@@ -23,7 +23,7 @@ func follow(most int) func(*http.Request, []*http.Request) error {
 		if !strays(next, before) {
 			return nil
 		}
-		if next.ContentLength != 0 {
+		if next.ContentLength != 0 || next.Body != nil && next.Body != http.NoBody { // of a body without a length it says 0
 			return http.ErrUseLastResponse
 		}
 		next.Host = ""

@@ -256,3 +256,27 @@ func TestASlowDripEnds(t *testing.T) {
 		}
 	}
 }
+
+// A body whose length is not told counts as one: ContentLength is 0 then, as it is without a body.
+func TestABodyWithoutALengthStays(t *testing.T) {
+	foreign, reached := counted(t, true, func(_ http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		t.Errorf("%q went to another origin", text)
+	})
+	home, _ := counted(t, true, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, foreign.URL, http.StatusTemporaryRedirect)
+	})
+	r, err := http.NewRequest("POST", home.URL, io.MultiReader(strings.NewReader("ours")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("ours")), nil }
+	answer, err := outbound.Client(outside(t, outbound.Options{Redirects: 5})).Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != 307 || reached.Load() != 0 {
+		t.Errorf("POST = %d, and %d requests elsewhere, want the 307", answer.StatusCode, reached.Load())
+	}
+}

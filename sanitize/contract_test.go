@@ -1,6 +1,7 @@
 package sanitize_test
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
@@ -118,5 +119,25 @@ func TestSizeIsBounded(t *testing.T) {
 	}
 	if out := string(sanitize.HTML("<b>" + strings.Repeat("\"", sanitize.MaxBytes/5))); len(out) < sanitize.MaxBytes-1<<15 || !strings.HasSuffix(out, "</b>") {
 		t.Errorf("text that grows is cut to %d bytes, ending in %q", len(out), out[len(out)-8:])
+	}
+}
+
+// Each link of a few bytes can copy the long target of one definition: 64 KiB of markdown were 200 MB of HTML on the way.
+func TestDefinitionsAreNotABomb(t *testing.T) {
+	for name, in := range map[string]string{
+		"targets": "[a]: /" + strings.Repeat("u", 32<<10) + "\n\n" + strings.Repeat("[a]\n\n", 6<<10),
+		"titles":  "[a]: /u '" + strings.Repeat("t", 32<<10) + "'\n\n" + strings.Repeat("[a][]\n\n", 6<<10),
+		"both":    "[a]: /" + strings.Repeat("u", 16<<10) + " '" + strings.Repeat("t", 16<<10) + "'\n\n" + strings.Repeat("[x][a] ![y][a]\n\n", 3<<10),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		out := string(sanitize.Markdown(in))
+		runtime.ReadMemStats(&after)
+		if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 100 {
+			t.Errorf("%s: %d KiB of markdown take %d MiB of memory", name, len(in)>>10, took)
+		}
+		if !strings.Contains(out, "<a href=") || len(out) > sanitize.MaxBytes {
+			t.Errorf("%s: %d bytes came out, beginning with %.40q", name, len(out), out)
+		}
 	}
 }

@@ -56,7 +56,7 @@ func markupShapes() []shape {
 func markdownShapes() []shape {
 	return []shape{
 		{"prose", repeated("Some *words*, a [link](https://ann.example), `code`.\n\n- one\n- two\n\n")}, {"one paragraph", repeated("word *word* word\n")}, {"brackets", repeated("[")}, {"brackets closed", repeated("]")}, {"brackets both", framed("[", "]")}, {"brackets with words", repeated("[a")}, {"links", repeated("[a](b)")}, {"half links", repeated("[a](")}, {"half links in pointed brackets", repeated("[a](<b")}, {"half titles", repeated("[a](b \"")},
-		{"pictures", repeated("![[]()")}, {"pictures nested", framed("![", "](x)")}, {"references", repeated("[a][b]")}, {"definitions", repeated("[a]: b\n")}, {"half definitions", repeated("[a]: \n")}, {"a long label", func(n int) string { return "[" + repeated("a")(n) + "]: b\n" }}, {"distinct definitions", func(n int) string {
+		{"pictures", repeated("![[]()")}, {"pictures nested", framed("![", "](x)")}, {"references", repeated("[a][b]")}, {"definitions", repeated("[a]: b\n")}, {"links to a long definition", func(n int) string { return "[a]: /" + repeated("u")(n/2) + "\n\n" + repeated("[a]\n\n")(n/2) }}, {"half definitions", repeated("[a]: \n")}, {"a long label", func(n int) string { return "[" + repeated("a")(n) + "]: b\n" }}, {"distinct definitions", func(n int) string {
 			var b strings.Builder
 			for i := 0; b.Len() < n; i++ {
 				fmt.Fprintf(&b, "[%d]: x\n\n[%d] ", i, i)

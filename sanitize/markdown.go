@@ -23,7 +23,8 @@ const (
 // convert turns markdown into HTML. What it gives is not trusted: [HTML] sees it next.
 func convert(in string) string {
 	var out bytes.Buffer
-	if err := markdown().Convert([]byte(in), &out); err != nil {
+	pc := &thrifty{parser.NewContext(), MaxBytes}
+	if err := markdown().Convert([]byte(in), &out, parser.WithContext(pc)); err != nil {
 		return "" // cannot happen: a Buffer takes everything
 	}
 	return out.String()
@@ -142,4 +143,21 @@ func (words) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
 	r.Register(ast.KindImage, func(util.BufWriter, []byte, ast.Node, bool) (ast.WalkStatus, error) {
 		return ast.WalkContinue, nil
 	})
+}
+
+// thrifty is a parse in which what links copy from definitions is bounded: each of a hundred thousand short links can name the
+// same long target. What is left out would be cut off the result anyway, and stays as it was typed.
+type thrifty struct {
+	parser.Context
+	left int // bytes
+}
+
+// Reference looks for a definition.
+func (t *thrifty) Reference(label string) (parser.Reference, bool) {
+	found, ok := t.Context.Reference(label)
+	if !ok || len(found.Destination())+len(found.Title()) > t.left {
+		return nil, false
+	}
+	t.left -= len(found.Destination()) + len(found.Title())
+	return found, true
 }

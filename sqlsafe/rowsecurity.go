@@ -20,9 +20,12 @@ var ErrRowSecurity = errors.New("sqlsafe: row-level security does not hold")
 //	CREATE POLICY own ON invoices
 //		USING (owner_id = decode(replace(current_setting('ringwall.subject', TRUE), '-', ''), 'hex'));
 //
-// owner_id is the BYTEA of 16 bytes that [OwnedStatement.For] binds; for a UUID column the right side is
-// NULLIF(current_setting('ringwall.subject', TRUE), ”)::uuid. Outside of BeginAs the setting is empty, and no row is
-// anybody's. Superusers and roles with BYPASSRLS pass every policy: ask [DB.CheckRowSecurity] at the start.
+// owner_id is the BYTEA of 16 bytes that [OwnedStatement.For] binds; for a UUID column it is
+//
+//	USING (owner_id = NULLIF(current_setting('ringwall.subject', TRUE), '')::uuid);
+//
+// Outside of BeginAs the setting is empty, and no row is anybody's. Superusers and roles with BYPASSRLS pass every policy: ask
+// [DB.CheckRowSecurity] at the start.
 func WrapPostgres(db *sql.DB) *DB { return &DB{db: db, postgres: true} }
 
 // The setting ends with its transaction, so a pool or a pooler in between never hands it on.
@@ -46,7 +49,7 @@ func (db *DB) BeginAs(ctx context.Context, owner identity.Subject) (*Tx, error) 
 }
 
 var tableSecurity = New(`
-	SELECT c.relrowsecurity, c.relforcerowsecurity OR pg_get_userbyid(c.relowner) <> current_user, r.rolsuper OR r.rolbypassrls,
+	SELECT c.relrowsecurity, c.relforcerowsecurity OR NOT pg_has_role(c.relowner, 'USAGE'), r.rolsuper OR r.rolbypassrls,
 		EXISTS (SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid)
 	FROM pg_class c, pg_roles r
 	WHERE c.oid = to_regclass($1) AND r.rolname = current_user`)
@@ -70,7 +73,7 @@ func (db *DB) CheckRowSecurity(ctx context.Context, tables ...string) error {
 		case !enabled:
 			return fmt.Errorf("%w: ALTER TABLE %s ENABLE ROW LEVEL SECURITY", ErrRowSecurity, table)
 		case !bound:
-			return fmt.Errorf("%w: the role that is connected owns %s; ALTER TABLE %s FORCE ROW LEVEL SECURITY, or connect as another", ErrRowSecurity, table, table)
+			return fmt.Errorf("%w: the role that is connected owns %s, or has the rights of its owner; ALTER TABLE %s FORCE ROW LEVEL SECURITY, or connect as another", ErrRowSecurity, table, table)
 		case !policies:
 			return fmt.Errorf("%w: %s has no policy, so that nobody sees a row: CREATE POLICY", ErrRowSecurity, table)
 		}

@@ -134,10 +134,26 @@ func TestCheckRowSecurityNamesWhatIsMissing(t *testing.T) {
 	run(t, owner, policy)
 	check("all of it", app, "")
 	check("the owner", owner, "FORCE ROW LEVEL SECURITY")
+	check("a member of the owner", memberOfOwner(t, database), "FORCE ROW LEVEL SECURITY")
 	run(t, owner, force)
 	check("the owner, forced", owner, "")
 	check("a superuser", admin, "BYPASSRLS")
 	check("a database without it", sqlsafe.Wrap(open(t, "sqlite", t.TempDir()+"/notes.db")), "only PostgreSQL")
+}
+
+// memberOfOwner is a connection with a role that inherits the rights of the owner, to whom PostgreSQL shows every row as it does
+// to the owner. The role lives in a transaction that nobody commits, because roles are of all databases together.
+func memberOfOwner(t *testing.T, database testdb.DB) *sqlsafe.DB {
+	t.Helper()
+	raw := open(t, "pgx", database.AdminDSN)
+	raw.SetMaxOpenConns(1)
+	member, ada := sqlsafe.WrapPostgres(raw), identity.NewRandomID()
+	run(t, member, sqlsafe.New(`BEGIN`), addBill.With(1, ada[:], 10), sqlsafe.New(`CREATE ROLE ringwall_test_member`),
+		sqlsafe.New(`GRANT ringwall_test_owner TO ringwall_test_member`), sqlsafe.New(`SET ROLE ringwall_test_member`))
+	if n := count(t, member, allBills); n != 1 {
+		t.Errorf("a member of the owner sees %d bills without BeginAs; if the policy holds, the check need not look at members", n)
+	}
+	return member
 }
 
 // On SQLite BeginAs is a transaction like any other: the owner in the statement is the layer there.

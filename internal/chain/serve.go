@@ -293,8 +293,8 @@ func (c *Chain) refuseAgain(w http.ResponseWriter, r *http.Request, err error) {
 
 // bufferForm reads a urlencoded form, so that its token can be looked at, and leaves the body as it was.
 func bufferForm(r *http.Request) (form bool, err error) {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/x-www-form-urlencoded" || r.Body == nil {
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // "…; =" is an error, and a form: so net/http reads it
+	if kind != "application/x-www-form-urlencoded" || r.Body == nil {
 		return false, nil // whatever it is, decoding refuses it or the handler reads it
 	}
 	if r.Header.Get(csrf.Header) != "" {
