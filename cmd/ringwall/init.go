@@ -21,7 +21,7 @@ const ourModule = "github.com/ringwall/ringwall"
 type initCommand struct {
 	Dir      string `arg:"" name:"dir" help:"The folder to make. Its last part names the service."`
 	Module   string `name:"module" placeholder:"PATH" help:"The path of its module. Default: example.org/ and the name."`
-	Checkout string `name:"checkout" placeholder:"DIR" help:"Use this checkout of Ringwall in place of a published version."`
+	Checkout string `name:"checkout" placeholder:"DIR" help:"Use this checkout of Ringwall in place of a published version. Default, for a ringwall that was built from a checkout: the one that it is run in."`
 }
 
 // Help is the example.

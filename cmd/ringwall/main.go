@@ -112,6 +112,9 @@ func (a *app) fail(err error) int {
 	if p, ok := errors.AsType[*problem.Error](err); ok {
 		text = redact(p.Detail)
 		for _, field := range p.Fields {
+			if field.Detail == p.Detail {
+				continue // it is said already
+			}
 			text += "\n  " + field.Name + ": " + field.Detail
 		}
 		if p.Kind == problem.Malformed || p.Kind == problem.Invalid {
@@ -119,7 +122,10 @@ func (a *app) fail(err error) int {
 		}
 	}
 	if parse, ok := errors.AsType[*kong.ParseError](err); ok {
-		text += ".\nFor how to use it, run: " + strings.TrimSpace("ringwall "+commandOf(parse.Context)) + " --help"
+		if !strings.HasSuffix(text, "?") {
+			text += "."
+		}
+		text += "\nFor how to use it, run: " + strings.TrimSpace("ringwall "+commandOf(parse.Context)) + " --help"
 	}
 	if _, ok := errors.AsType[misuse](err); ok {
 		status = statusMisuse

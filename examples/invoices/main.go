@@ -98,7 +98,9 @@ func run(ctx context.Context, f flags, out io.Writer) (err error) {
 // listen listens on this machine alone, and names the origins under which a browser reaches it.
 func listen(addr string) (net.Listener, []string, error) {
 	listener, err := net.Listen("tcp", addr)
-	if err != nil {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, nil, fmt.Errorf("%s is taken by another process. Stop it, or choose another port with --addr", addr)
+	} else if err != nil {
 		return nil, nil, err
 	}
 	host, port, err := net.SplitHostPort(listener.Addr().String())

@@ -95,6 +95,17 @@ type writer func([]byte)
 
 func (w writer) Write(text []byte) (int, error) { w(text); return len(text), nil }
 
+func TestATakenPortIsSaid(t *testing.T) {
+	taken, _, err := listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	if err := run(t.Context(), flags{addr: taken.Addr().String()}, io.Discard); err == nil || !strings.Contains(err.Error(), "choose another port with --addr") {
+		t.Errorf("run on a taken port = %v, want what to do", err)
+	}
+}
+
 func TestStaysOnThisMachine(t *testing.T) {
 	for _, addr := range []string{":0", "0.0.0.0:0", "[::]:0"} {
 		if err := run(t.Context(), flags{addr: addr}, io.Discard); err == nil || !strings.Contains(err.Error(), "127.0.0.1") {

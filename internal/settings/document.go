@@ -13,6 +13,7 @@ func Markdown() string {
 Each setting can be given as a flag, as a variable, or in a file that a variable names: ` + "`--addr`, `RINGWALL_ADDR`, `RINGWALL_ADDR_FILE`" + `.
 A flag wins over a variable; a variable and its ` + "`_FILE`" + ` together are refused, and so is a variable that begins with ` + "`RINGWALL_`" + ` and is none of these.
 Secrets are refused as flags, because every user of a machine can list the arguments of its processes. A file that holds a secret must be readable by its owner alone.
+In the table "commands" are those that look after what is there: user, session, role, policy, limits, audit, alert and webhook.
 This page is made from the declaration in ` + "`internal/settings/table.go`" + `.
 
 | setting | kind | default | read by | what it does |
@@ -31,10 +32,10 @@ This page is made from the declaration in ` + "`internal/settings/table.go`" + `
 	return b.String()
 }
 
-// String lists the commands.
+// String lists those who read a setting.
 func (u Users) String() string {
 	var names []string
-	for i, name := range []string{"dev", "serve", "migrate", "user, session, audit"} {
+	for i, name := range []string{"dev", "serve", "migrate", "commands"} {
 		if u&(1<<i) != 0 {
 			names = append(names, name)
 		}

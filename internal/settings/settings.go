@@ -30,7 +30,7 @@ const (
 	Dev     Users = 1 << iota // ringwall dev
 	Serve                     // ringwall serve
 	Migrate                   // ringwall migrate …
-	Operate                   // ringwall user …, session …, audit …
+	Operate                   // ringwall user …, session …, role …, and all others that look after what is there
 )
 
 // Secrecy says how much of a value must stay unseen.

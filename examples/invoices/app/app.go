@@ -1,4 +1,4 @@
-// Package app is the application of the founding documents: invoices, transfers, comments, a webhook, a report and an
+// Package app is a small application with what most of them have: invoices, transfers, comments, a webhook, a report and an
 // upload, behind Ringwall.
 //
 //	db, dialect, err := app.Open("sqlite:invoices.db")

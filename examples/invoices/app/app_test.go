@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -184,10 +185,15 @@ func TestStory(t *testing.T) {
 			t.Errorf("a comment = %d\n%s", got.Status, got.Body)
 		}
 		expect(t, "the comment", ada.Get(first), 200, "They pay <strong>late</strong>.")
+		wrong := string(ada.submit("/invoices/new", "/invoices", map[string]string{"amount": "-3"}).Body)
+		at := func(field string) int { return strings.Index(wrong, `<a href="#`+field+`">`) }
+		if order := []int{0, at("number"), at("customer"), at("amount"), at("due")}; !slices.IsSorted(order) {
+			t.Errorf("the summary of what is wrong is not in the order of the form: %v\n%s", order, wrong)
+		}
 		expect(t, "the search", ada.Get("/search?q=o'b&sort=amount"), 200, "1 found for “o’b”")
 		expect(t, "a search for nothing", ada.Get("/search?q=nobody&sort=due"), 200, "Nothing found for “nobody”")
 		got := ada.submit("/reports", "/reports", map[string]string{"by": "amount"})
-		expect(t, "the report", got, 200, "2 invoices", "1,349.50 €")
+		expect(t, "the report", got, 200, "2 invoices", "1,250.50 €", "1,349.50 €")
 		if strings.Index(string(got.Body), "A-2") > strings.Index(string(got.Body), "A-1") {
 			t.Errorf("the report is not in order of amount:\n%s", got.Body)
 		}

@@ -44,6 +44,9 @@ func (a *App) fail(w http.ResponseWriter, r *http.Request, err error) {
 		a.config.Log.ErrorContext(r.Context(), "request failed", "route", r.Pattern, "error", err)
 	}
 	if strings.Contains(r.Header.Get("Accept"), "text/html") {
+		if told.Status == http.StatusNotFound {
+			told.Title = "This page is not there"
+		}
 		a.show(w, r, view{status: told.Status, page: "error", Title: told.Title, Body: told})
 		return
 	}

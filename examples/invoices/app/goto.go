@@ -15,7 +15,7 @@ var places = []place{
 	{"/invoices", "Invoices", "Write invoices, see what is open, take them along as CSV."},
 	{"/search", "Search", "Find one among your invoices."},
 	{"/transfers", "Transfers", "Send play money to somebody here. Sent twice is done once."},
-	{"/reports", "Reports", "Your invoices in an order that a program makes."},
+	{"/reports", "Report", "Your invoices in an order that a program makes."},
 	{"/webhook-target", "Webhook", "Try the address of a webhook and see what it answers."},
 	{"/profile", "Profile", "Your name, a few words and a picture."},
 }

@@ -126,10 +126,17 @@ func (a *App) again(w http.ResponseWriter, r *http.Request, v view, err error) e
 			continue
 		}
 		v.Faults[f.Name] = f.Detail
-		v.Wrong = append(v.Wrong, wrong{f.Name, labels[f.Name], f.Detail})
 	}
-	if len(told.Fields) == 0 {
+	for _, l := range labels {
+		if detail, ok := v.Faults[l.name]; ok {
+			v.Wrong = append(v.Wrong, wrong{l.name, l.text, detail})
+		}
+	}
+	switch {
+	case len(told.Fields) == 0:
 		v.Alert = told.Detail
+	case len(v.Wrong) == 0: // a field that no form of ours has
+		v.Alert = told.Fields[0].Detail
 	}
 	a.show(w, r, v)
 	return nil
@@ -138,10 +145,10 @@ func (a *App) again(w http.ResponseWriter, r *http.Request, v view, err error) e
 // wrong is a line of the summary above a form: the field, what it is called, and how to mend it.
 type wrong struct{ Name, Label, Text string }
 
-// labels are what the fields are called.
-var labels = map[string]string{
-	"number": "Number", "customer": "Customer", "amount": "Amount", "due": "Due", "text": "Your comment", "q": "Customer or number", "sort": "Order",
-	"to": "To whom", "by": "In order of", "url": "Address", "display_name": "Name", "about": "A few words", "picture": "A new one", "status": "Status",
+// labels are what the fields are called, in an order that every form keeps to.
+var labels = []struct{ name, text string }{
+	{"number", "Number"}, {"customer", "Customer"}, {"to", "To whom"}, {"amount", "Amount"}, {"due", "Due"}, {"status", "Status"}, {"text", "Your comment"},
+	{"q", "Customer or number"}, {"sort", "Order"}, {"by", "In order of"}, {"url", "Address"}, {"display_name", "Name"}, {"about", "A few words"}, {"picture", "A new one"},
 }
 
 // here is a place above the page, which may be the one that is shown.

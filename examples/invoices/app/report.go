@@ -108,7 +108,11 @@ func (a *App) sortRows(ctx context.Context, key string, list []Invoice) ([][]str
 	var rows [][]string
 	for line := range strings.Lines(string(out)) {
 		cells := append(strings.Split(strings.TrimSuffix(line, "\n"), "\t"), "", "", "")
-		rows = append(rows, cells[:4])
+		var amount Cents
+		if amount.UnmarshalText([]byte(cells[3])) == nil {
+			cells[3] = amount.String()
+		}
+		rows = append(rows, []string{cells[0], cells[1], Day(cells[2]).String(), cells[3]})
 	}
 	return rows, nil
 }
