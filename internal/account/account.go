@@ -191,7 +191,7 @@ func (s *Service) spendMail(ctx context.Context, by identity.Actor) error {
 	}
 	s.Refusals.Count(ctx, by, audit.Event{Name: audit.RateLimitExceeded, Reason: "mails"})
 	s.Alerts.Raise(ctx, alerts.Alert{Kind: alerts.Mails, What: "Strangers ask for more mails in a minute than LIMIT_MAILS allows.",
-		Where: []string{network(by)}, Count: 1, Help: "ringwall limits block NETWORK --for 1h --reason mails; if these are people, raise LIMIT_MAILS"})
+		Count: 1, Help: "ringwall audit tail --event excess_rate_limit_exceeded; if these are people, raise LIMIT_MAILS"}) // whoever is refused here need not be who spent them
 	return problem.New(problem.TooMany, "too-many-requests", "Too many mails are being asked for at the moment. Wait a minute, then try again.").After(time.Minute)
 }
 
