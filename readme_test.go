@@ -52,6 +52,7 @@ func TestReadmeWalk(t *testing.T) {
 	binary := filepath.Join(folder, "ringwall")
 	build(t, ".", binary, "./cmd/ringwall")
 	dev := command(t, folder, binary, "dev", "--addr", "127.0.0.1:0")
+	dev.Stderr = t.Output()
 	said, err := dev.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
