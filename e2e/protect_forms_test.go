@@ -25,9 +25,6 @@ func TestTokensOfApplicationsForms(t *testing.T) {
 		_, _ = fmt.Fprintf(w, "%d bytes, %v", len(body), err)
 	})
 	s := ringwalltest.StartApp(t, ringwall.Options{}, app, "GET /{$}")
-	if got := s.Client().Get("/"); len(got.Body) != 0 {
-		t.Errorf("a token without a session: %q", got.Body)
-	}
 	ann, ben := s.SignIn("ann@example.org"), s.SignIn("ben@example.org")
 	token, theirs := string(ann.Get("/").Body), string(ben.Get("/").Body)
 	ann.CSRF = ""
@@ -92,4 +89,36 @@ func TestAFormIsOneHoweverItIsSpelled(t *testing.T) {
 			t.Errorf("Content-Type %s = %d, want a refusal", kind, got.Status)
 		}
 	}
+}
+
+// D06: a form on a public page carries a token too, bound to a cookie of its browser. A page that asks for none sets no cookie.
+func TestTokensOfPublicForms(t *testing.T) {
+	app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && r.URL.Path == "/contact" {
+			_, _ = io.WriteString(w, ringwall.CSRFToken(r.Context()))
+			return
+		}
+		_, _ = io.WriteString(w, "reached")
+	})
+	s := ringwalltest.StartApp(t, ringwall.Options{}, app, "GET /{$}", "/contact")
+	if got := s.Client().Get("/"); got.Header["Set-Cookie"] != nil {
+		t.Errorf("a public page without a form sets %v", got.Header["Set-Cookie"])
+	}
+	visitor, other := s.Client(), s.Client()
+	token, theirs := string(visitor.Get("/contact").Body), string(other.Get("/contact").Body)
+	if visitor.Cookie("__Host-ringwall-pre") == "" || token == "" {
+		t.Fatal("a public form gets no token, or its browser no cookie")
+	}
+	again := string(visitor.Get("/contact").Body)
+	for name, given := range map[string]string{"its token": token, "a later one": again} {
+		want(t, "a public form with "+name, visitor.Do("POST", "/contact", url.Values{"csrf_token": {given}}), 200, "")
+	}
+	for name, given := range map[string]string{"no token": "", "another's token": theirs, "a bent token": token + "x"} {
+		want(t, "a public form with "+name, visitor.Do("POST", "/contact", url.Values{"csrf_token": {given}}), 403, "csrf")
+	}
+	want(t, "a browser without the cookie", s.Client().Do("POST", "/contact", url.Values{"csrf_token": {token}}), 403, "csrf")
+	member := s.SignIn("ann@example.org")
+	member.CSRF = ""
+	want(t, "somebody signed in, with a token from before", member.Do("POST", "/contact", url.Values{"csrf_token": {token}}), 403, "csrf")
+	want(t, "JSON, which no form can send", s.Client().Post("/contact", object{}), 200, "")
 }

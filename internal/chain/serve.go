@@ -3,6 +3,7 @@ package chain
 import (
 	"bytes"
 	"cmp"
+	"crypto/rand"
 	"io"
 	"mime"
 	"net/http"
@@ -203,6 +204,9 @@ func (c *Chain) Protect(ours *Table, app http.Handler, public []string) *Protect
 			return
 		}
 		release(w.Header())
+		if !p.signedIn {
+			c.offerToken(w.Header(), c.describe(r, &p), p.pre)
+		}
 		guarded.ServeHTTP(w, c.withSession(r, &p))
 	}))
 	all := c.guardPath(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -263,6 +267,21 @@ func release(h http.Header) {
 	clear(h)
 	if kept != nil {
 		h["Set-Cookie"] = kept
+	}
+}
+
+// offerToken lets a public page of the application have a token for its form. The cookie to which that is bound is set when
+// somebody asks, and not before: a page that does not ask stays one that a cache may keep.
+func (c *Chain) offerToken(h http.Header, req *Request, pre string) {
+	req.csrf = func() string {
+		if pre == "" {
+			fresh := rand.Text() + rand.Text()
+			if c.Cookies.pre.Set(h, fresh, 0) != nil {
+				return ""
+			}
+			pre = fresh
+		}
+		return c.guard.Token(csrf.PreSession(pre))
 	}
 }
 
