@@ -57,7 +57,7 @@ func check(t *testing.T, path string, file *ast.File) {
 				t.Errorf("%s takes sqlsafe.%s as a value", path, selector.Sel.Name)
 			}
 		}
-		twin := strings.HasPrefix(path, "examples/") && strings.HasPrefix(filepath.Base(path), "unsafe_") // wrong on purpose
+		twin := strings.HasPrefix(path, "examples/") && strings.HasPrefix(filepath.Base(path), "unsafe_")    // wrong on purpose
 		if selector.Sel.Name == "Unsafe" && (called[selector] || knows) && unsafeUses[path] == "" && !twin { // elsewhere it is a field of others
 			t.Errorf("%s calls Unsafe and is not in the list of those who may", path)
 		}
