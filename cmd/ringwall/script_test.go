@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,7 +20,17 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"ringwall": main})
 }
 
-func TestScripts(t *testing.T) { runScripts(t, "testdata/scripts", nil) }
+// TestScripts gives each script the cache of the go command, which some of them run: to compile everything anew takes a minute.
+func TestScripts(t *testing.T) {
+	cache, err := exec.CommandContext(t.Context(), "go", "env", "GOCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	runScripts(t, "testdata/scripts", func(env *testscript.Env) error {
+		env.Setenv("GOCACHE", strings.TrimSpace(string(cache)))
+		return nil
+	})
+}
 
 // TestPostgresScripts gives each script an empty database.
 func TestPostgresScripts(t *testing.T) {
@@ -33,7 +44,7 @@ func TestPostgresScripts(t *testing.T) {
 }
 
 func runScripts(t *testing.T, dir string, setup func(*testscript.Env) error) {
-	testscript.Run(t, testscript.Params{Dir: dir, Setup: setup, Deadline: time.Now().Add(2 * time.Minute), Cmds: map[string]func(*testscript.TestScript, bool, []string){
+	testscript.Run(t, testscript.Params{Dir: dir, Setup: setup, Deadline: time.Now().Add(10 * time.Minute), Cmds: map[string]func(*testscript.TestScript, bool, []string){
 		"exits": exits, "waitready": waitReady, "certificate": certificate, "capture": capture,
 	}})
 }
@@ -57,7 +68,7 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 
 // waitReady waits for the server that holds a data folder: waitready ringwall-data
 func waitReady(ts *testscript.TestScript, _ bool, args []string) {
-	for range 200 {
+	for range 1200 { // a minute: scripts run side by side
 		d, err := openSocketDoor(context.Background(), ts.MkAbs(args[0]))
 		if err == nil {
 			ts.Check(d.close())
