@@ -1,6 +1,8 @@
 package sqlsafe_test
 
 import (
+	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"strings"
@@ -142,14 +144,25 @@ func TestCheckRowSecurityNamesWhatIsMissing(t *testing.T) {
 }
 
 // memberOfOwner is a connection with a role that inherits the rights of the owner, to whom PostgreSQL shows every row as it does
-// to the owner. The role lives in a transaction that nobody commits, because roles are of all databases together.
+// to the owner. Roles are of all databases together, so this one has a name of its own and is dropped with the test.
 func memberOfOwner(t *testing.T, database testdb.DB) *sqlsafe.DB {
 	t.Helper()
 	raw := open(t, "pgx", database.AdminDSN)
-	raw.SetMaxOpenConns(1)
-	member, ada := sqlsafe.WrapPostgres(raw), identity.NewRandomID()
-	run(t, member, sqlsafe.New(`BEGIN`), addBill.With(1, ada[:], 10), sqlsafe.New(`CREATE ROLE ringwall_test_member`),
-		sqlsafe.New(`GRANT ringwall_test_owner TO ringwall_test_member`), sqlsafe.New(`SET ROLE ringwall_test_member`))
+	raw.SetMaxOpenConns(1) // SET ROLE is of the connection
+	member, ada, role := sqlsafe.WrapPostgres(raw), identity.NewRandomID(), "ringwall_test_"+rand.Text()
+	run(t, member, addBill.With(1, ada[:], 10))
+	for _, statement := range []string{`CREATE ROLE "` + role + `"`, `GRANT ` + testdb.OwnerRole + ` TO "` + role + `"`, `SET ROLE "` + role + `"`} {
+		if _, err := raw.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		for _, statement := range []string{`RESET ROLE`, `DROP ROLE "` + role + `"`} {
+			if _, err := raw.ExecContext(context.Background(), statement); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 	if n := count(t, member, allBills); n != 1 {
 		t.Errorf("a member of the owner sees %d bills without BeginAs; if the policy holds, the check need not look at members", n)
 	}
