@@ -13,7 +13,7 @@ import (
 // hostile is what attackers type first.
 var hostile = []string{
 	`'`, `"`, `' OR '1'='1`, `' OR 1=1 --`, `'; DROP TABLE ringwall_users; --`, `" OR ""="`, `1) OR (1=1`, `' UNION SELECT password FROM ringwall_users --`,
-	`'||(SELECT pg_sleep(3))||'`, `'; SELECT pg_sleep(3); --`, `' AND randomblob(900000000) --`, `$1`, `?`, `:id`, `\`, `\'`, `%27`, `%00`, `/**/`, `admin'--`,
+	`'||(SELECT pg_sleep(9))||'`, `'; SELECT pg_sleep(9); --`, `' AND randomblob(900000000) --`, `$1`, `?`, `:id`, `\`, `\'`, `%27`, `%00`, `/**/`, `admin'--`,
 	`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `javascript:alert(1)`, `{{7*7}}`, `${7*7}`, `{{.}}`, `<%= 7*7 %>`, `%s%n%d`,
 	`../../etc/passwd`, `..\..\windows`, `; ls`, "`id`", `$(id)`, `| cat /etc/passwd`, "a\r\nBcc: x@evil.test", "\r\nSet-Cookie: a=b",
 	"\u202e\u2066", "\ufeff", "ﷺ", strings.Repeat("A", 10_000), "{\"$gt\":\"\"}", "null", "true", "-1", "9223372036854775808", "1e309", "NaN",
@@ -65,7 +65,7 @@ func judge(t *testing.T, what string, got ringwalltest.Answer, text string, took
 	if got.Status >= 500 && got.Code() != "busy" {
 		t.Errorf("%s = %d\n%s", what, got.Status, got.Body)
 	}
-	if took > 2500*time.Millisecond && got.Code() != "busy" {
+	if took > 8*time.Second && got.Code() != "busy" {
 		t.Errorf("%s took %v: did it reach the database as SQL?", what, took)
 	}
 	if strings.ContainsAny(text, "<>") && strings.Contains(string(got.Body), text) {
