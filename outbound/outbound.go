@@ -204,6 +204,7 @@ var (
 		netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.0.0.0/24"), netip.MustParsePrefix("192.0.2.0/24"),
 		netip.MustParsePrefix("192.88.99.0/24"), netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("198.18.0.0/15"),
 		netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("224.0.0.0/3"),
+		wireServer,
 	}
 	global6 = netip.MustParsePrefix("2000::/3")
 	closed6 = []netip.Prefix{
@@ -214,8 +215,16 @@ var (
 	}
 	neverAllowed = []netip.Prefix{
 		netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fe80::/10"), // metadata services of most clouds
-		netip.MustParsePrefix("fd00:ec2::254/128"), netip.MustParsePrefix("100.100.100.200/32"), netip.MustParsePrefix("192.0.0.192/32"), // and of others
+		wireServer,
+		netip.MustParsePrefix("fd00:ec2::/32"),      // AWS: metadata, and the credentials of pods
+		netip.MustParsePrefix("fd20:ce::254/128"),   // Google Cloud
+		netip.MustParsePrefix("fd00:42::42/128"),    // Scaleway
+		netip.MustParsePrefix("100.100.100.200/32"), // Alibaba Cloud
+		netip.MustParsePrefix("192.0.0.192/32"),     // Oracle Cloud
 	}
+	// Azure's machines reach their host at this address, which hands out certificates and settings of the machine. To the
+	// registries it is as public as any other.
+	wireServer = netip.MustParsePrefix("168.63.129.16/32")
 )
 
 // bounded is a body that ends with an error where it becomes too long.

@@ -91,12 +91,13 @@ func TestInsideIsOutOfReach(t *testing.T) {
 
 func TestPublic(t *testing.T) {
 	for text, want := range map[string]bool{
-		"9.9.9.9": true, "93.184.216.34": true, "2606:4700::1111": true, "2a00:1450:4001::1": true, "::ffff:9.9.9.9": true, "100.63.255.255": true, "172.32.0.1": true,
+		"9.9.9.9": true, "93.184.216.34": true, "2606:4700::1111": true, "2a00:1450:4001::1": true, "::ffff:9.9.9.9": true, "100.63.255.255": true, "172.32.0.1": true, "168.63.129.15": true, "168.63.129.17": true,
 		"0.1.2.3": false, "10.1.2.3": false, "100.64.0.1": false, "127.0.0.2": false, "169.254.169.254": false, "172.16.0.1": false, "172.31.255.255": false,
 		"192.0.0.8": false, "192.0.2.1": false, "192.88.99.1": false, "192.168.1.1": false, "198.18.0.1": false, "198.19.255.255": false, "198.51.100.1": false,
 		"203.0.113.1": false, "224.0.0.1": false, "240.0.0.1": false, "255.255.255.255": false, "::": false, "::1": false, "::ffff:10.0.0.1": false,
 		"::10.0.0.1": false, "64:ff9b::a00:1": false, "64:ff9b:1::1": false, "100::1": false, "2001::1": false, "2001:db8::1": false, "2002:a00:1::1": false,
 		"3fff::1": false, "fc00::1": false, "fd00:ec2::254": false, "fe80::1": false, "fec0::1": false, "ff02::1": false, "5f00::1": false, "2606:4700::1%eth0": false,
+		"168.63.129.16": false, "::ffff:168.63.129.16": false, // Azure's WireServer, which no registry calls special
 	} {
 		if got := outbound.Public(netip.MustParseAddr(text)); got != want {
 			t.Errorf("Public(%s) = %v, want %v", text, got, want)
@@ -111,7 +112,7 @@ func TestPublic(t *testing.T) {
 func TestMetadataStaysOutOfReach(t *testing.T) {
 	all := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
 	client := outbound.Client(outbound.Options{InsecureHTTP: true, InsecureNetworks: all, Timeout: 2 * time.Second})
-	for _, host := range []string{"169.254.169.254", "[::ffff:169.254.169.254]", "[fe80::1]", "[fd00:ec2::254]", "100.100.100.200", "192.0.0.192"} {
+	for _, host := range []string{"169.254.169.254", "[::ffff:169.254.169.254]", "[fe80::1]", "[fd00:ec2::254]", "[fd00:ec2::23]", "[fd20:ce::254]", "[fd00:42::42]", "100.100.100.200", "192.0.0.192", "168.63.129.16"} {
 		if _, _, err := get(client, "http://"+host+"/latest/meta-data"); !errors.Is(err, outbound.ErrDenied) {
 			t.Errorf("%s: %v, want ErrDenied", host, err)
 		}
