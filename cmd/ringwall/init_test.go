@@ -66,6 +66,7 @@ func TestTheChallengeOfANewService(t *testing.T) {
 		"the schema":      {`required:"true" maxLength:"2000"`, ``, "TestForgedAndMalformedRequestsChangeNothing"},
 		"done once":       {`n.once.Handler(h)`, `h`, "TestSentTwiceIsDoneOnce"},
 		"a quiet log":     {`"note_id", made,`, `"note_id", in.Text,`, "TestLogHoldsNothingPersonal"},
+		"a limit":         {`n.limit.Handler(byPerson(), n.once.Handler(h))`, `n.once.Handler(h)`, "TestWritesAreLimited"},
 		"a route unnamed": {`mux.HandleFunc("GET /notes",`, `mux.HandleFunc("GET /more", authz.SignedIn(), n.list)` + "\n\t" + `mux.HandleFunc("GET /notes",`, "TestMatrix"},
 	} {
 		if !bytes.Contains(readme, []byte("`"+tt.fails+"`")) {
