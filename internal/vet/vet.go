@@ -6,7 +6,7 @@
 //	rawmarkup    text that is declared to be safe markup, beside sanitize
 //	rawprocess   processes that os/exec starts, beside run
 //
-// A place that has a reason says so, on its line or on the one before; without a reason it is still reported:
+// A place that has a reason says so, on its line or on a line of its own before it; without a reason it is still reported:
 //
 //	//ringwall:allow rawsql the migration tool brings statements of its own
 //
@@ -15,7 +15,9 @@
 // # What it does not catch
 //
 // It reads types and calls, not what flows through them: a statement built for another library, a role that was copied
-// into a column of yours, a process that a library starts. It shows where to look; it proves nothing.
+// into a column of yours, a process that a library starts, markup that is decoded or scanned into a field of a trusted
+// type. Files that the build leaves out (for another system, behind a tag) are not looked at. It shows where to look; it
+// proves nothing.
 package vet
 
 import (
@@ -80,17 +82,34 @@ func walk(root ast.Node, visit func(n ast.Node, above []ast.Node)) {
 	})
 }
 
-// allowances are the reasons of one analyzer's comments, by the lines that they excuse.
+// allowances are the reasons of one analyzer's comments, by the lines that they excuse: their own, or the one below if they have
+// a line to themselves.
 func allowances(set *token.FileSet, file *ast.File, name string) map[int]string {
+	begins := map[int]token.Pos{} // where the code of a line begins
+	walk(file, func(n ast.Node, _ []ast.Node) {
+		switch n.(type) {
+		case *ast.Comment, *ast.CommentGroup, *ast.File:
+			return
+		}
+		for _, at := range []token.Pos{n.Pos(), n.End() - 1} {
+			if line := set.Position(at).Line; begins[line] == token.NoPos || at < begins[line] {
+				begins[line] = at
+			}
+		}
+	})
 	found := map[int]string{}
 	for _, group := range file.Comments {
 		for _, c := range group.List {
 			rest, ours := strings.CutPrefix(c.Text, comment)
 			which, reason, _ := strings.Cut(strings.TrimSpace(rest), " ")
-			if ours && which == name {
-				line := set.Position(c.Pos()).Line
-				found[line], found[line+1] = strings.TrimSpace(reason), strings.TrimSpace(reason)
+			if !ours || which != name {
+				continue
 			}
+			line := set.Position(c.Pos()).Line
+			if begins[line] == token.NoPos || begins[line] > c.Pos() {
+				line = set.Position(group.End()).Line + 1
+			}
+			found[line] = strings.TrimSpace(reason)
 		}
 	}
 	return found

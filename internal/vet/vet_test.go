@@ -72,6 +72,17 @@ func TestDoorsAreFound(t *testing.T) {
 	}
 }
 
+// S066: the application that others learn from has no door that does not say why.
+func TestTheExamplesHaveNoDoors(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := exec.CommandContext(t.Context(), "go", "vet", "-vettool="+self, "../../examples/...").CombinedOutput(); err != nil {
+		t.Errorf("go vet: %v\n%s", err, text)
+	}
+}
+
 // compare takes what a file wants out of what was found.
 func compare(t *testing.T, path string, found map[string][]string) {
 	t.Helper()

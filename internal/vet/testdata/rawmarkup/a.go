@@ -21,6 +21,23 @@ func show(r *http.Request) []any {
 	}
 }
 
+type fragment = template.HTML
+
+func byAnotherName(r *http.Request) []any {
+	return []any{
+		fragment(r.FormValue("comment")),        // want `template will not escape any more \(HTML\)`
+		(template.HTML)(r.FormValue("comment")), // want `template will not escape any more \(HTML\)`
+	}
+}
+
+func convert[T ~string](text string) T { return T(text) }
+
+func keep[T any](list ...T) []T { return list }
+
+func generic(r *http.Request, fine template.HTML) []template.HTML {
+	return keep(fine, convert[template.HTML](r.FormValue("comment"))) // want `may convert to what html/template will not escape any more \(HTML\)`
+}
+
 func excused(fragment string) template.HTML {
 	//ringwall:allow rawmarkup made by our own drawing code from numbers
 	return template.HTML(fragment)

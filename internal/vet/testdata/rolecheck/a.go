@@ -4,6 +4,7 @@ package rolecheck
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/ringwall/ringwall/authz"
 	"github.com/ringwall/ringwall/session"
@@ -29,6 +30,29 @@ func decide(w http.ResponseWriter, r *http.Request, u user) {
 	if u.Role == "" || u.Name == "admin" { // no decision by a role
 		return
 	}
+}
+
+type kind string
+
+type account struct {
+	role  kind
+	roles map[string]bool
+}
+
+func (a account) Role() kind      { return a.role }
+func (a account) GetRole() string { return string(a.role) }
+
+func decideOtherwise(a account, role *string, roles []string) bool {
+	return a.Role() == "admin" || // want `compared with a name`
+		a.GetRole() != "admin" || // want `compared with a name`
+		string(a.role) == "admin" || // want `compared with a name`
+		*role == "admin" || // want `compared with a name`
+		roles[0] == "admin" || // want `compared with a name`
+		strings.ToLower(*role) == "admin" || // want `compared with a name`
+		strings.EqualFold(*role, "admin") || // want `compared with a name`
+		slices.Contains(roles, "admin") || // want `compared with a name`
+		a.roles["admin"] || // want `compared with a name`
+		slices.Contains(roles, a.GetRole()) || len(roles) == 0
 }
 
 func excused(s *session.Session) []string {
