@@ -57,6 +57,9 @@ var (
 	// ErrPlaceholders says that a fragment has another number of placeholders than arguments, or that an owned
 	// statement never mentions its owner.
 	ErrPlaceholders = errors.New("sqlsafe: placeholders and arguments do not match")
+	// ErrReach says that a list would not be held to its conditions: an OR in its own WHERE clause, or another SELECT, that
+	// stands outside of parentheses, or a condition that closes a parenthesis which it has not opened.
+	ErrReach = errors.New("sqlsafe: a condition does not hold for the whole list: put parentheses around what belongs together")
 	// ErrSeveral says that a text holds more than one statement.
 	ErrSeveral = errors.New("sqlsafe: more than one statement in one text")
 )
@@ -126,12 +129,16 @@ type ListQuery struct {
 }
 
 // List makes a list from a constant SELECT without placeholders that ends in its WHERE clause (WHERE TRUE if there is
-// nothing to say). Running it returns at most [MaxRows] rows.
+// nothing to say). Running it returns at most [MaxRows] rows. An OR in the clause needs parentheses: AND binds tighter, and
+// every row of its left side would be on the list whatever [ListQuery.And] says.
 func List(text constant) ListQuery {
 	body, n := number(string(text), 0)
 	l := ListQuery{text: body, limit: MaxRows, err: several(body)}
-	if n != 0 {
+	switch {
+	case n != 0:
 		l.err = ErrPlaceholders
+	case l.err == nil && reaches(body):
+		l.err = ErrReach
 	}
 	return l
 }
@@ -139,8 +146,12 @@ func List(text constant) ListQuery {
 // And adds a condition. Its placeholders are question marks, one for each argument.
 func (l ListQuery) And(condition constant, args ...any) ListQuery {
 	text, n := number(string(condition), len(l.args))
-	if n != len(args) && l.err == nil {
+	switch {
+	case l.err != nil:
+	case n != len(args):
 		l.err = ErrPlaceholders
+	case !isWhole(text):
+		l.err = ErrReach
 	}
 	l.text += "\nAND (" + text + ")"
 	l.args = append(slices.Clip(l.args), args...)

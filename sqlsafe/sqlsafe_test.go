@@ -167,12 +167,32 @@ func TestSlipsAreRefused(t *testing.T) {
 		"too many arguments":           {notes.And(`title = 'a'`, "a"), sqlsafe.ErrPlaceholders},
 		"a list's text with arguments": {sqlsafe.List(`SELECT 1 WHERE 1 = ?`), sqlsafe.ErrPlaceholders},
 		"an owner that is not asked":   {sqlsafe.Owned(`DELETE FROM notes WHERE id = $10 OR title = '$1' -- $1`).For(ada), sqlsafe.ErrPlaceholders},
+		"an OR beside the filters":     {sqlsafe.List(`SELECT title FROM notes WHERE title = 'a' or title = 'b'`).And(`title = 'c'`), sqlsafe.ErrReach},
+		"an OR behind quotes":          {sqlsafe.List("SELECT title FROM notes WHERE title <> ')' --)\n OR/**/TRUE"), sqlsafe.ErrReach},
+		"a second SELECT":              {sqlsafe.List(`SELECT title FROM notes WHERE FALSE UNION ALL SELECT title FROM notes WHERE TRUE`).And(`FALSE`), sqlsafe.ErrReach},
+		"an open list":                 {sqlsafe.List(`SELECT title FROM notes WHERE (TRUE`), sqlsafe.ErrReach},
+		"a filter that ends itself":    {notes.And(`FALSE) OR (TRUE`), sqlsafe.ErrReach},
+		"one that opens another":       {notes.And(`TRUE) AND ((FALSE`), sqlsafe.ErrReach},
 		"the zero list":                {sqlsafe.ListQuery{}, sqlsafe.ErrPlaceholders},
 		"the zero list with a filter":  {sqlsafe.ListQuery{}.And(`TRUE`), sqlsafe.ErrPlaceholders},
 	} {
 		if _, err := db.Exec(t.Context(), tt.q); !errors.Is(err, tt.want) {
 			t.Errorf("%s = %v, want %v", name, err, tt.want)
 		}
+	}
+	for name, q := range map[string]sqlsafe.ListQuery{
+		"an OR in parentheses":     sqlsafe.List(`SELECT title FROM notes WHERE (title = 'a' OR title = 'b')`),
+		"an OR that joins":         sqlsafe.List(`SELECT n.title FROM notes n JOIN notes m ON n.id = m.id OR FALSE WHERE TRUE`),
+		"a word that begins so":    sqlsafe.List(`SELECT title AS "or", title AS order_of FROM notes WHERE title <> ' OR '`),
+		"a UNION in parentheses":   sqlsafe.List(`SELECT title FROM (SELECT title FROM notes UNION SELECT title FROM notes) x WHERE TRUE`),
+		"filters with parentheses": notes.And(`title IN ('a', ')') OR (title = ?)`, "b"),
+	} {
+		rows, err := db.Query(t.Context(), q)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		_ = rows.Close()
 	}
 	for _, fine := range []string{"a trailing semicolon", "a comment after it"} {
 		if n := count(t, db, map[string]sqlsafe.Statement{
