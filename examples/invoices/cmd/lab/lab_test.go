@@ -102,6 +102,56 @@ func TestNobodyElseSwitches(t *testing.T) {
 	}
 }
 
+// With its layers off the application does what any page says. Pages of the web are open in the same browser, so none of them
+// reaches it, with or without a form, nor by a name that leads to this machine; Mallory's own page does.
+func TestNobodyElseReachesTheWeakApplication(t *testing.T) {
+	r := start(t)
+	if status, _ := do(t, "POST", r.origin+"/switch", url.Values{"do": {"all-off"}}); status != http.StatusOK {
+		t.Fatalf("all off = %d", status)
+	}
+	for name, tt := range map[string]struct {
+		method string
+		header []string
+		passes bool
+	}{
+		"a form of another site":              {"POST", []string{"Origin", "https://web.example", "Sec-Fetch-Site", "cross-site"}, false},
+		"a form that hides where it is from":  {"POST", []string{"Origin", "null", "Sec-Fetch-Site", "cross-site"}, false},
+		"a form of an older browser":          {"POST", []string{"Origin", "https://web.example"}, false},
+		"a link of another site":              {"GET", []string{"Sec-Fetch-Site", "cross-site", "Referer", "https://web.example/"}, false},
+		"a link that hides where it is":       {"GET", []string{"Sec-Fetch-Site", "cross-site"}, false},
+		"a name that leads here":              {"GET", []string{"Host", "rebound.example:8091"}, false},
+		"a page at a name that leads here":    {"POST", []string{"Host", "rebound.example:8091", "Origin", "http://rebound.example:8091", "Sec-Fetch-Site", "same-origin"}, false},
+		"a form of Mallory's":                 {"POST", []string{"Origin", r.world.Evil, "Sec-Fetch-Site", "cross-site"}, true},
+		"a link of Mallory's":                 {"GET", []string{"Sec-Fetch-Site", "cross-site", "Referer", r.world.Evil + "/"}, true},
+		"a request for a mail with her host":  {"GET", []string{"Host", strings.TrimPrefix(r.world.Evil, "http://")}, true},
+		"somebody who types the address":      {"GET", []string{"Sec-Fetch-Site", "none"}, true},
+		"a page of the application":           {"POST", []string{"Origin", r.world.App, "Sec-Fetch-Site", "same-origin"}, true},
+		"a link of the lab":                   {"GET", []string{"Sec-Fetch-Site", "same-site"}, true},
+		"a program that says nothing of this": {"POST", nil, true},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), tt.method, r.world.App+"/go?to=/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i < len(tt.header); i += 2 {
+			if request.Header.Set(tt.header[i], tt.header[i+1]); tt.header[i] == "Host" {
+				request.Host = tt.header[i+1]
+			}
+		}
+		answer, err := http.DefaultTransport.RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(answer.Body)
+		if err = errors.Join(err, answer.Body.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if passed := !strings.HasPrefix(string(body), "The lab "); passed != tt.passes {
+			t.Errorf("%s: it passed is %v (%d %.80s)", name, passed, answer.StatusCode, body)
+		}
+	}
+}
+
 // Each button does what the wall's test found: with all layers on nothing, with all off harm, and the page says who stopped
 // it and shows the code, the twin and what was sent. What needs somebody's own browser says what to do there.
 func TestEveryButtonShowsWhatHappened(t *testing.T) {

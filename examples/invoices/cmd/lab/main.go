@@ -3,7 +3,7 @@
 //	go run ./examples/invoices/cmd/lab
 //
 // It is unsafe on purpose: with layers off the application does what the attacks want. It listens on this machine alone and
-// refuses any other address, it makes its people and its databases anew at each start, and nothing of it is left at the end.
+// refuses any other address, and pages of the web that are open in the same browser; it makes its people and its databases anew at each start, and nothing of it is left at the end.
 package main
 
 import (
@@ -129,7 +129,7 @@ func open(ctx context.Context, addr string) (_ *running, err error) {
 	if r.lab, err = newLab(world, "http://"+listeners[0].Addr().String()); err != nil {
 		return nil, errors.Join(err, world.Close(ctx))
 	}
-	for i, h := range []http.Handler{r.lab, world, world.Elsewhere()} {
+	for i, h := range []http.Handler{r.lab, fence(world, r.origin, world.App, world.Evil), world.Elsewhere()} {
 		server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
 		r.servers = append(r.servers, server)
 		go func() {
