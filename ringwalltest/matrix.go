@@ -1,6 +1,7 @@
 package ringwalltest
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -13,17 +14,23 @@ import (
 // People are those who call every route in [Matrix].
 type People struct {
 	Anonymous     *Client // nobody is signed in
-	Revoked       *Client // the member, with a session that was ended
+	Revoked       *Client // the member, with a session that has called every page that is a GET, and was ended then
 	Other         *Client // another member
 	Stale         *Client // the member, who proved it twenty minutes ago
 	Member        *Client // whose objects the routes are about
 	Administrator *Client // holds the role admin
+
+	StaleAdministrator *Client // holds it too, and proved it twenty minutes ago
 }
 
 // Statuses are what a route answers to each of them. Zero is no expectation, and fails: a table with holes shows nothing.
 // Where nobody is signed in 401 stands for 403 too, which a form without its token gets before anybody asks who is there.
 type Statuses struct {
 	Anonymous, Revoked, Other, Stale, Member, Administrator int
+
+	// StaleAdministrator is what an administrator gets who has to prove it again: 403 where the rule wants a fresh proof.
+	// Zero: what Administrator gets.
+	StaleAdministrator int
 
 	// Roles are what people answer who hold a role besides, by the role's name.
 	Roles map[string]int
@@ -96,6 +103,7 @@ func matrixFaults(t testing.TB, s *Server, rows func(People) []Row) (faults []st
 	m.people = m.meet(t)
 	m.anything = m.people.Anonymous.Get("/no-such-path-of-the-matrix").Status < http.StatusBadRequest
 	table, seen := rows(m.people), map[string]bool{}
+	m.end(t, table)
 	for _, row := range table {
 		if _, ok := m.rules[row.Pattern]; !ok {
 			faults = append(faults, row.Pattern+": no such route; the pattern must be the one that was registered")
@@ -126,26 +134,42 @@ type matrix struct {
 	anything bool // strangers may ask for any path at all
 }
 
-// meet makes the people. Whoever is stale proves it first, and time goes by.
+// meet makes the people. Those who are stale prove it first, and time goes by.
 func (m *matrix) meet(t testing.TB) (p People) {
-	const member = "matrix-member@example.org"
+	const member, administrator = "matrix-member@example.org", "matrix-admin@example.org"
 	s := m.s
-	p.Stale = s.SignIn(member)
+	p.Stale, p.StaleAdministrator = s.SignIn(member), m.hold(t, "admin")
 	s.Clock.Advance(20 * time.Minute)
-	p.Stale.Get("/auth/v1/session") // still in use
-	p.Anonymous, p.Member, p.Revoked = s.Client(), s.Client(), s.Client()
+	for _, stale := range []*Client{p.Stale, p.StaleAdministrator} {
+		stale.Get("/auth/v1/session") // still in use
+	}
+	p.Anonymous, p.Member, p.Revoked, p.Administrator = s.Client(), s.Client(), s.Client(), s.Client()
 	p.Member.SignIn(member, Password)
 	p.Revoked.SignIn(member, Password)
+	p.Administrator.SignIn(administrator, Password)
+	p.Other = s.SignIn("matrix-other@example.org")
+	return p
+}
+
+// end ends the session that will be the revoked one, after it has been seen wherever it can be seen without harm: whoever
+// remembers sessions by themselves remembers this one now.
+func (m *matrix) end(t testing.TB, table []Row) {
+	t.Helper()
+	for _, row := range table {
+		if _, ok := m.rules[row.Pattern]; !ok || row.Make != nil || row.Send != nil {
+			continue
+		}
+		if method, path := row.target(); method == http.MethodGet {
+			m.people.Revoked.Get(path)
+		}
+	}
 	var known struct {
 		Session struct{ ID string }
 	}
-	p.Revoked.Get("/auth/v1/session").Into(t, &known)
-	if got := p.Member.Delete("/auth/v1/sessions/" + known.Session.ID); got.Status != 204 {
+	m.people.Revoked.Get("/auth/v1/session").Into(t, &known)
+	if got := m.people.Member.Delete("/auth/v1/sessions/" + known.Session.ID); got.Status != 204 {
 		t.Fatalf("end a session = %d, want 204\n%s", got.Status, got.Body)
 	}
-	p.Other = s.SignIn("matrix-other@example.org")
-	p.Administrator = m.hold(t, "admin")
-	return p
 }
 
 // hold signs somebody in who holds a role.
@@ -158,15 +182,18 @@ func (m *matrix) hold(t testing.TB, role string) *Client {
 	return c
 }
 
+// target is the method of a row, and its path, unless that is made for each call.
+func (r Row) target() (method, path string) {
+	method, path, ok := strings.Cut(r.Pattern, " ")
+	if !ok {
+		method, path = http.MethodGet, r.Pattern
+	}
+	return method, cmp.Or(r.Path, path)
+}
+
 // check calls one row as everybody.
 func (m *matrix) check(row Row) (faults []string) {
-	method, path, ok := strings.Cut(row.Pattern, " ")
-	if !ok {
-		method, path = "GET", row.Pattern
-	}
-	if row.Path != "" {
-		path = row.Path
-	}
+	method, path := row.target()
 	call := func(c *Client) Answer {
 		if row.Make != nil {
 			path = row.Make()
@@ -184,7 +211,8 @@ func (m *matrix) check(row Row) (faults []string) {
 	p, w := m.people, row.Want
 	callers := []caller{
 		{"anonymous", p.Anonymous, w.Anonymous}, {"revoked session", p.Revoked, w.Revoked}, {"other member", p.Other, w.Other},
-		{"stale session", p.Stale, w.Stale}, {"administrator", p.Administrator, w.Administrator}, {"member", p.Member, w.Member},
+		{"stale session", p.Stale, w.Stale}, {"administrator", p.Administrator, w.Administrator},
+		{"stale administrator", p.StaleAdministrator, cmp.Or(w.StaleAdministrator, w.Administrator)}, {"member", p.Member, w.Member},
 	}
 	for _, role := range slices.Sorted(maps.Keys(w.Roles)) {
 		callers = append(callers, caller{"role " + role, m.holders[role], w.Roles[role]})

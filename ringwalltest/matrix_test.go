@@ -16,8 +16,9 @@ import (
 
 // notes is a small application. Holes are what somebody forgot.
 type notes struct {
-	owners sync.Map // of notes, by id
-	holes  map[string]bool
+	owners   sync.Map // of notes, by id
+	sessions sync.Map // that were seen, by cookie
+	holes    map[string]bool
 }
 
 func (n *notes) mux() *authz.Mux {
@@ -33,7 +34,11 @@ func (n *notes) mux() *authz.Mux {
 	mux.HandleFunc("GET /notes/{id}", authz.SignedIn(), n.own("reads anybody's", n.say))
 	mux.HandleFunc("DELETE /notes/{id}", authz.SignedIn(), n.own("deletes anybody's", n.say))
 	mux.HandleFunc("GET /admin/notes", rule("anybody administers", authz.Role("admin")), n.say)
-	mux.HandleFunc("POST /admin/wipe", rule("old proofs wipe", authz.All(authz.Role("admin"), authz.Fresh(5*time.Minute))), n.say)
+	wipe := authz.All(authz.Role("admin"), authz.Fresh(5*time.Minute))
+	if n.holes["old proofs of administrators wipe"] {
+		wipe = authz.Role("admin")
+	}
+	mux.HandleFunc("POST /admin/wipe", rule("anybody wipes", wipe), n.say)
 	mux.HandleFunc("GET /ledger", rule("anybody audits", authz.Permission("ledger.read")), n.say)
 	mux.HandleFunc("PUT /notes/latest", authz.Fresh(5*time.Minute), n.say)
 	if n.holes["a route that nobody knows"] {
@@ -42,9 +47,12 @@ func (n *notes) mux() *authz.Mux {
 	if n.holes["a way around"] {
 		mux.HandleFunc("GET /notes/{id}/{rest...}", authz.Public(), n.say)
 	}
-	if n.holes["open to all"] {
+	switch {
+	case n.holes["open to all"]:
 		mux.HandleFunc("GET /notes", authz.Public(), n.say)
-	} else {
+	case n.holes["sessions are remembered"]:
+		mux.HandleFunc("GET /notes", authz.Public(), n.remember(n.say))
+	default:
 		mux.HandleFunc("GET /notes", authz.SignedIn(), n.say)
 	}
 	return mux
@@ -70,6 +78,25 @@ func (n *notes) own(hole string, next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
+// remember asks for a session once, and believes its cookie from then on.
+func (n *notes) remember(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		cookie, err := r.Cookie("__Host-ringwall")
+		if err != nil {
+			w.WriteHeader(401)
+			return
+		}
+		if _, ok := session.From(r.Context()); ok {
+			n.sessions.Store(cookie.Value, true)
+		}
+		if _, ok := n.sessions.Load(cookie.Value); !ok {
+			w.WriteHeader(401)
+			return
+		}
+		next(w, r)
+	}
+}
+
 // table is what the notes should answer.
 func table(t *testing.T) func(p ringwalltest.People) []ringwalltest.Row {
 	return func(p ringwalltest.People) []ringwalltest.Row {
@@ -79,8 +106,9 @@ func table(t *testing.T) func(p ringwalltest.People) []ringwalltest.Row {
 			return "/notes/" + made.ID
 		}
 		wipe := ringwalltest.AdministratorsOnly(200)
+		wipe.StaleAdministrator = 403
 		fresh := ringwalltest.SignedIn(200)
-		fresh.Stale = 403
+		fresh.Stale, fresh.StaleAdministrator = 403, 403
 		ledger := ringwalltest.SignedIn(403)
 		ledger.Roles = map[string]int{"auditor": 200}
 		return []ringwalltest.Row{
@@ -100,15 +128,18 @@ func table(t *testing.T) func(p ringwalltest.People) []ringwalltest.Row {
 // S068: the matrix passes an application without holes, and finds each hole of another.
 func TestMatrixFindsEachHole(t *testing.T) {
 	for hole, want := range map[string]string{
-		"":                          "",
-		"reads anybody's":           "GET /notes/{id} as other member",
-		"deletes anybody's":         "DELETE /notes/{id} as other member",
-		"anybody administers":       "GET /admin/notes as member",
-		"old proofs wipe":           "POST /admin/wipe as member",
-		"anybody audits":            "GET /ledger as other member",
-		"a route that nobody knows": "GET /debug: no row",
-		"a way around":              "GET /notes/{id} as anonymous by",
-		"open to all":               "GET /notes as anonymous",
+		"":                        "",
+		"reads anybody's":         "GET /notes/{id} as other member",
+		"deletes anybody's":       "DELETE /notes/{id} as other member",
+		"anybody administers":     "GET /admin/notes as member",
+		"anybody wipes":           "POST /admin/wipe as member",
+		"sessions are remembered": "GET /notes as revoked session",
+
+		"old proofs of administrators wipe": "POST /admin/wipe as stale administrator",
+		"anybody audits":                    "GET /ledger as other member",
+		"a route that nobody knows":         "GET /debug: no row",
+		"a way around":                      "GET /notes/{id} as anonymous by",
+		"open to all":                       "GET /notes as anonymous",
 	} {
 		t.Run(hole, func(t *testing.T) {
 			t.Parallel()
