@@ -239,5 +239,8 @@ func isLink(href string) bool {
 	if err != nil || u.User != nil || u.String() != href {
 		return false
 	}
+	if u.Host == "" && (u.Scheme == "http" || u.Scheme == "https" || strings.HasPrefix(href, "//")) {
+		return false // "https:a@b", "https:///b": a browser finds a host where we saw none, and perhaps a user name
+	}
 	return slices.Contains([]string{"", "http", "https", "mailto"}, u.Scheme)
 }
