@@ -147,6 +147,24 @@ func TestMuxTellsStrangersNothing(t *testing.T) {
 	}
 }
 
+// A path that two programs could read differently has no route, though a wildcard of net/http would take it: what stands behind
+// (a proxy, a file, another router) must not read another path than the one whose rule was asked.
+func TestMuxTakesPlainPathsAlone(t *testing.T) {
+	mux := authz.NewMux()
+	for _, pattern := range []string{"GET /u/{id}", "GET /files/{path...}", "GET /u/{id}/{$}"} {
+		mux.HandleFunc(pattern, authz.SignedIn(), func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) })
+	}
+	for path, want := range map[string]int{
+		"/u/a": 204, "/u/a%20b": 204, "/u/%C3%A4": 204, "/files/a/b": 204, "/u/a/": 204,
+		"/u/a%2fb": 404, "/u/a%2Fb": 404, "/u/%2f": 404, "/u/a%5cb": 404, "/u/%00": 404, "/u/%0a": 404, "/u/%ff": 404, "/u/%2e%2e": 404, "/u/%2e": 404, "/u/..": 404, "/u//": 404,
+		"/files/a%2f..%2f..%2fadmin": 404, "/files/%2e%2e/admin": 404, "/files/a//b": 404, "/files/..\\admin": 404,
+	} {
+		if status, _, header := ask(t, mux, as(0, "10.0.0.1", "admin"), "GET", path); status != want || header.Get("Location") != "" {
+			t.Errorf("GET %s = %d to %q, want %d", path, status, header.Get("Location"), want)
+		}
+	}
+}
+
 // S063: a group is covered wholesale, with what is not in it yet.
 func TestMuxAsAGroupOfAnother(t *testing.T) {
 	reached := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }

@@ -26,6 +26,7 @@ func TestRules(t *testing.T) {
 	}
 	stranger := identity.NewAnonymous(identity.Request{Address: netip.MustParseAddr("10.1.2.3")})
 	unproved := identity.NewPerson(identity.SubjectOf(identity.NewRandomID()), identity.NewRandomID(), time.Time{}, identity.Granted{}, identity.Request{})
+	ghost := identity.NewPerson(identity.Subject{}, identity.NewRandomID(), now, identity.Granted{Roles: []string{"admin"}}, identity.Request{Address: netip.MustParseAddr("10.1.2.3")})
 	isPost := func(r *http.Request) bool { return r.Method == "POST" }
 	readsBody := func(r *http.Request) bool {
 		text, err := io.ReadAll(r.Body)
@@ -48,6 +49,8 @@ func TestRules(t *testing.T) {
 		{"nobody", authz.Admin(office...), stranger, authz.NeedsSignIn},
 		{"the zero actor", authz.Admin(office...), identity.Actor{}, authz.NeedsSignIn},
 		{"an operator is no session", authz.Admin(office...), identity.NewOperator("root"), authz.NeedsSignIn},
+		{"a session of nobody's", authz.Admin(office...), ghost, authz.NeedsSignIn},
+		{"the same, signed in", authz.SignedIn(), ghost, authz.NeedsSignIn},
 		{"a member", authz.Admin(office...), person("10.1.2.3", time.Minute, "member"), authz.Denied},
 		{"a role that looks alike", authz.Admin(office...), person("10.1.2.3", time.Minute, "Admin", "administrator", "admin2"), authz.Denied},
 		{"an administrator elsewhere", authz.Admin(office...), person("203.0.113.9", time.Minute, "admin"), authz.Elsewhere},
