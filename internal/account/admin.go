@@ -67,6 +67,9 @@ func (s *Service) DemandReset(ctx context.Context, by identity.Actor, user User,
 		if errors.Is(err, ErrMissing) {
 			err = errNotFound
 		}
+		if err == nil {
+			err = s.stillOperator(ctx, tx, by)
+		}
 		if err != nil {
 			return event, err
 		}

@@ -107,8 +107,17 @@ func (s *Service) stillProved(ctx context.Context, tx Tx, by identity.Actor, use
 		return errSignIn
 	}
 	if err == nil {
-		_, err = tx.SessionOwner(ctx, by.Session())
+		return stillSignedIn(ctx, tx, by)
 	}
+	if errors.Is(err, ErrMissing) {
+		return errSignIn
+	}
+	return err
+}
+
+// stillSignedIn refuses what a session asked for that has ended since: the body of a request may come long after its head.
+func stillSignedIn(ctx context.Context, tx Tx, by identity.Actor) error {
+	_, err := tx.SessionOwner(ctx, by.Session())
 	if errors.Is(err, ErrMissing) {
 		return errSignIn
 	}

@@ -189,6 +189,9 @@ func (s *Service) RevokeInvitation(ctx context.Context, by identity.Actor, id id
 		if err == nil && !there {
 			err = problem.New(problem.Missing, "not-found", "There is no such invitation.")
 		}
+		if err == nil {
+			err = s.stillOperator(ctx, tx, by)
+		}
 		return audit.Event{Name: audit.AuthzAdmin, Reason: "invitation revoked", Private: private}, err
 	})
 }

@@ -139,6 +139,9 @@ func (s *Service) Secure(ctx context.Context, by identity.Actor, lang string) er
 		if errors.Is(err, ErrMissing) {
 			err = errSignIn
 		}
+		if err == nil {
+			err = stillSignedIn(ctx, tx, by)
+		}
 		if err != nil {
 			return event, err
 		}

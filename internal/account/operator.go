@@ -36,11 +36,11 @@ func (s *Service) stillOperator(ctx context.Context, tx Tx, by identity.Actor) e
 		return nil
 	}
 	user, err := tx.UserByID(ctx, by.Subject().ID())
-	if err == nil {
-		_, err = tx.SessionOwner(ctx, by.Session())
-	}
 	if errors.Is(err, ErrMissing) {
 		return errSignIn
+	}
+	if err == nil {
+		err = stillSignedIn(ctx, tx, by)
 	}
 	if err == nil && (user.LockedAt(s.Now()) || user.closed() || !slices.Contains(user.Roles, authz.Administrator)) {
 		return errOperator
@@ -186,6 +186,9 @@ func (s *Service) Lock(ctx context.Context, by identity.Actor, user User, until 
 		event := audit.Event{Name: audit.LoginLock, User: user.ID, Reason: "other", Private: private}
 		err := s.keepAdministrator(ctx, tx, user.ID)
 		if err == nil {
+			err = s.stillOperator(ctx, tx, by)
+		}
+		if err == nil {
 			err = tx.SetLock(ctx, user.ID, s.Now().UnixMicro(), untilMicros, strings.TrimSpace(reason))
 		}
 		if err == nil {
@@ -213,7 +216,10 @@ func (s *Service) Unlock(ctx context.Context, by identity.Actor, user User, reas
 		return err
 	}
 	return s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
-		err := tx.SetLock(ctx, user.ID, 0, 0, "")
+		err := s.stillOperator(ctx, tx, by)
+		if err == nil {
+			err = tx.SetLock(ctx, user.ID, 0, 0, "")
+		}
 		if err == nil {
 			err = tx.ClearAttempts(ctx, s.Keys.MAC(secret.Attempts, []byte("login"), []byte(user.EmailCanonical)))
 		}
@@ -281,8 +287,11 @@ func (s *Service) EndSession(ctx context.Context, by identity.Actor, id identity
 		return err
 	}
 	return s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
-		owner, err := tx.SessionOwner(ctx, id)
 		var ended bool
+		owner, err := tx.SessionOwner(ctx, id)
+		if err == nil {
+			err = s.stillOperator(ctx, tx, by)
+		}
 		if err == nil {
 			ended, err = tx.EndSession(ctx, identity.SubjectOf(owner), id)
 		}
@@ -300,7 +309,10 @@ func (s *Service) EndSessions(ctx context.Context, by identity.Actor, owner iden
 		return 0, err
 	}
 	err = s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
-		ended, err = tx.EndSessions(ctx, identity.SubjectOf(owner), identity.ID{})
+		err := s.stillOperator(ctx, tx, by)
+		if err == nil {
+			ended, err = tx.EndSessions(ctx, identity.SubjectOf(owner), identity.ID{})
+		}
 		return audit.Event{Name: audit.SessionLogout, User: owner, Reason: "all, by operator", Private: private}, err
 	})
 	return ended, err

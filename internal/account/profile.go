@@ -80,6 +80,9 @@ func (s *Service) ChangeProfile(ctx context.Context, by identity.Actor, in Profi
 		if errors.Is(err, ErrMissing) {
 			err = errSignIn
 		}
+		if err == nil {
+			err = stillSignedIn(ctx, tx, by)
+		}
 		if err != nil {
 			return event, err
 		}
