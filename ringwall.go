@@ -164,7 +164,7 @@ func (rw *Ringwall) Ready(ctx context.Context) error { return rw.store.Ping(ctx)
 func (rw *Ringwall) Routes() []RouteInfo {
 	list := make([]RouteInfo, 0, len(rw.routes))
 	for _, r := range rw.routes {
-		list = append(list, RouteInfo{Method: r.Method, Path: rw.opt.Prefix + r.Path, Rule: r.Rule.String(), Summary: r.Summary})
+		list = append(list, RouteInfo{Method: r.Method, Path: r.Pattern(rw.opt.Prefix), Rule: r.Rule.String(), Summary: r.Summary})
 	}
 	rw.mounting.Lock()
 	defer rw.mounting.Unlock()

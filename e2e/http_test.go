@@ -219,6 +219,9 @@ func TestOnlyTheListedRoutesAreOpen(t *testing.T) {
 		if r.Rule != "public" && got.Status != 401 && got.Status != 303 && got.Status != 403 {
 			t.Errorf("anonymous %s %s = %d, want 401, or 303 to sign in", r.Method, path, got.Status)
 		}
+		if got.Status == 404 && path == strings.TrimSuffix(r.Path, "{$}") {
+			t.Errorf("%s %s is listed, and is not there", r.Method, r.Path)
+		}
 	}
 	for _, closed := range []string{"GET /auth/v1/session", "GET /auth/v1/sessions", "DELETE /auth/v1/sessions", "DELETE /auth/v1/sessions/{id}", "GET /auth/v1/me", "PATCH /auth/v1/me", "POST /auth/v1/me/email", "DELETE /auth/v1/me/email", "POST /auth/v1/password", "POST /auth/v1/session/reauthenticate", "GET /auth/account"} {
 		if open[closed] {

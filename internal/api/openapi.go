@@ -38,7 +38,7 @@ func describeAPI(prefix, server string, routes []chain.Route) object {
 		if r.Page || r.Status == 0 {
 			continue
 		}
-		path := prefix + r.Path
+		path := r.Pattern(prefix)
 		if paths[path] == nil {
 			paths[path] = object{}
 		}

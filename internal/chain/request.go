@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/ringwall/ringwall/authz"
 	"github.com/ringwall/ringwall/csrf"
@@ -33,6 +34,14 @@ type Route struct {
 	Out    reflect.Type // nil: no body
 	Status int          // of success
 	Errors []string     // problem codes beside those every route can answer
+}
+
+// Pattern is the whole path at which a route stands, where ours live below prefix.
+func (r Route) Pattern(prefix string) string {
+	if strings.HasPrefix(r.Path, "/.well-known/") {
+		return r.Path
+	}
+	return prefix + r.Path
 }
 
 // Ordinary reports whether a route counts against what one person may ask of the API, and tells how much is left (D11): it

@@ -48,10 +48,7 @@ func (c *Chain) Serve(routes []Route) *Table {
 		if ForAdministrators(r.Path) && !r.Rule.IsAdmin() {
 			r.Rule = authz.Rule{}
 		}
-		pattern := c.Prefix + r.Path
-		if strings.HasPrefix(r.Path, "/.well-known/") {
-			pattern = r.Path
-		}
+		pattern := r.Pattern(c.Prefix)
 		byPath[pattern] = append(byPath[pattern], r)
 	}
 	t := &Table{exact: map[string]http.Handler{}, mux: http.NewServeMux(), missing: c.missing(), base: c.Prefix + "/", routes: routes}
