@@ -246,3 +246,40 @@ func TestAnswersAreProblems(t *testing.T) {
 	c.Header.Set("Accept", "text/html")
 	want(t, "its type resolves", c.Get(doc.Type), 200, "")
 }
+
+// A program finds the member that it sent by the pointer, whoever refused it: decoding or the accounts.
+func TestRefusalsPointAtTheMember(t *testing.T) {
+	s := ringwalltest.Start(t)
+	c, admin := s.SignIn("pointer@example.org"), administrator(t, s, "admin@example.org")
+	strangers, browser := s.Client(), s.Client()
+	browser.Header.Set("Origin", s.URL)
+	for _, tt := range []struct {
+		c            *ringwalltest.Client
+		method, path string
+		body         any
+		field        string
+	}{
+		{strangers, "POST", "/auth/v1/signup", object{"email": "a@example.org"}, "/password"},
+		{strangers, "POST", "/auth/v1/signup", object{"email": "a@example.org", "password": "short"}, "/password"},
+		{strangers, "POST", "/auth/v1/signup", object{"email": "nobody", "password": newPassword}, "/email"},
+		{strangers, "POST", "/auth/v1/signup", object{"email": "a@example.org", "password": newPassword, "display_name": "<b>"}, "/display_name"},
+		{strangers, "POST", "/auth/v1/email/verify", object{}, "/token"},
+		{browser, "POST", "/auth/v1/login", object{"email": "a@example.org", "password": newPassword, "bearer": true}, "/bearer"},
+		{c, "PATCH", "/auth/v1/me", object{"language": "xx"}, "/language"},
+		{c, "PATCH", "/auth/v1/me", object{"metadata": object{"own": object{"a": 1}}}, "/metadata/own"},
+		{c, "POST", "/auth/v1/me/email", object{"email": "pointer@example.org", "password": ringwalltest.Password}, "/email"},
+		{c, "POST", "/auth/v1/password", object{"current_password": ringwalltest.Password, "new_password": "short"}, "/new_password"},
+		{c, "GET", "/auth/v1/me/activity?limit=0", nil, "limit"},
+		{admin, "GET", "/auth/v1/admin/users?limit=0", nil, "limit"},
+		{admin, "GET", "/auth/v1/admin/limits?who=nonsense", nil, "who"},
+		{admin, "POST", "/auth/v1/admin/limits/clear", object{"who": "nonsense", "reason": "x"}, "/who"},
+		{admin, "POST", "/auth/v1/admin/invitations", object{"email": "nobody", "reason": "x"}, "/email"},
+	} {
+		got := tt.c.Do(tt.method, tt.path, tt.body)
+		var out struct{ Errors []struct{ Field string } }
+		got.Into(t, &out)
+		if got.Status != 422 || len(out.Errors) != 1 || out.Errors[0].Field != tt.field {
+			t.Errorf("%s %s %v = %d %s, want a fault of %q", tt.method, tt.path, tt.body, got.Status, got.Body, tt.field)
+		}
+	}
+}

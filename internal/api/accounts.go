@@ -75,5 +75,8 @@ type changeInput struct {
 
 func (a *API) changePassword(ctx context.Context, req *chain.Request, in changeInput) (reply[signedIn], error) {
 	out, err := a.accounts.ChangePassword(ctx, req.Actor, in.Current, in.New, req.Device, req.Lang())
+	if weak := problem.From(err); err != nil && weak.Code == "password-weak" {
+		err = weak.With(problem.Field{Name: "/new_password", Code: weak.Fields[0].Code, Detail: weak.Fields[0].Detail})
+	}
 	return a.begin(out), err
 }

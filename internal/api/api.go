@@ -7,8 +7,10 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -126,7 +128,7 @@ func handle[In, Out any](a *API, status int, h func(context.Context, *chain.Requ
 		}
 		out, err := h(r.Context(), chain.From(r.Context()), in)
 		if err != nil {
-			a.chain.Fail(w, r, err)
+			a.chain.Fail(w, r, pointed[In](err))
 			return
 		}
 		if out.cookies != nil {
@@ -138,6 +140,23 @@ func handle[In, Out any](a *API, status int, h func(context.Context, *chain.Requ
 		}
 		write(w, status, out.body)
 	})
+}
+
+// pointed names members of the body by JSON pointer, as decoding does; the accounts call them by their names.
+func pointed[In any](err error) error {
+	e, ok := errors.AsType[*problem.Error](err)
+	_, path := any(new(In)).(fromPath)
+	_, both := any(new(In)).(fromBoth)
+	if !ok || path && !both {
+		return err
+	}
+	fields := slices.Clone(e.Fields)
+	for i, f := range fields {
+		if f.Name != "" && f.Name[0] != '/' {
+			fields[i].Name = "/" + f.Name
+		}
+	}
+	return e.With(fields...)
 }
 
 func decode[In any](r *http.Request) (in In, err error) {
