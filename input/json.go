@@ -193,6 +193,9 @@ func explain(err error, root reflect.Type, faults []problem.Field) error {
 		fault := &Fault{"type", "This value does not fit: another type, or out of range."}
 		if errors.Is(semantic.Err, json.ErrUnknownName) {
 			fault = &Fault{"unknown", "There is a member here that this call does not know. Known are: " + strings.Join(known, ", ") + "."}
+			if len(known) == 0 {
+				fault = &Fault{"unknown", "This call takes no members: send nothing, or an empty object."}
+			}
 		} else if own, ok := errors.AsType[*Fault](semantic.Err); ok {
 			fault = own
 		}

@@ -240,6 +240,10 @@ func TestRefusalsNeverRepeatInput(t *testing.T) {
 	if detail := problem.From(err).Fields[0].Detail; !strings.Contains(detail, "city, more") {
 		t.Errorf("an unknown member is answered %q, want the known names in it", detail)
 	}
+	_, err = input.DecodeJSON[struct{}](post("application/json", `{"x":1}`), 0)
+	if detail := problem.From(err).Fields[0].Detail; !strings.Contains(detail, "no members") {
+		t.Errorf("a member where none is taken is answered %q", detail)
+	}
 }
 
 func TestTagsThatMakeNoSenseAreOurFault(t *testing.T) {

@@ -57,7 +57,7 @@ type pageQuery struct {
 
 func (in *pageQuery) readPath(r *http.Request) error {
 	q := readQuery(r, "limit", "cursor")
-	in.Limit, in.Cursor = q.limit(), q.text("cursor", 2000)
+	in.Limit, in.Cursor = q.limit(mostRows), q.text("cursor", 2000)
 	return q.err()
 }
 

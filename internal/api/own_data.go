@@ -3,13 +3,11 @@ package api
 import (
 	"context"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/ringwall/ringwall/internal/account"
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/chain"
-	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/sessions"
 )
 
@@ -35,16 +33,10 @@ type activityPage struct {
 }
 
 // readPath reads the query.
-func (p *activityPage) readPath(r *http.Request) (err error) {
-	query := r.URL.Query()
-	p.Cursor = query.Get("cursor")
-	if asked := query.Get("limit"); asked != "" {
-		if p.Limit, err = strconv.Atoi(asked); err != nil || p.Limit < 1 || p.Limit > 100 {
-			return problem.New(problem.Invalid, "invalid", "limit must be a number from 1 to 100.").
-				With(problem.Field{Name: "limit", Code: "range", Detail: "Send a number from 1 to 100."})
-		}
-	}
-	return nil
+func (p *activityPage) readPath(r *http.Request) error {
+	q := readQuery(r, "limit", "cursor")
+	p.Limit, p.Cursor = q.limit(100), q.text("cursor", 2000)
+	return q.err()
 }
 
 type activityInfo struct {

@@ -77,10 +77,12 @@ func read[T any](q *query, name, code, detail string, parse func(string) (T, err
 	return value
 }
 
-func (q *query) limit() int {
-	n := read(q, "limit", "number", "Send a number from 1 to 500.", strconv.Atoi)
-	if n < 0 || n > mostRows || n == 0 && q.text("limit", 100) != "" {
-		q.blame("limit", "number", "Send a number from 1 to 500.")
+func (q *query) limit(most int) int {
+	mend := "Send a number from 1 to " + strconv.Itoa(most) + "."
+	before := len(q.faults)
+	n := read(q, "limit", "number", mend, strconv.Atoi)
+	if len(q.faults) == before && (n < 0 || n > most || n == 0 && q.text("limit", 100) != "") {
+		q.blame("limit", "number", mend)
 	}
 	if n == 0 {
 		return pageRows
@@ -102,7 +104,7 @@ type userQuery struct {
 
 func (in *userQuery) readPath(r *http.Request) error {
 	q := readQuery(r, "search", "role", "locked", "limit", "cursor")
-	in.Search, in.Role, in.Limit, in.Cursor = q.text("search", 254), q.text("role", 32), q.limit(), q.text("cursor", 2000)
+	in.Search, in.Role, in.Limit, in.Cursor = q.text("search", 254), q.text("role", 32), q.limit(mostRows), q.text("cursor", 2000)
 	if q.text("locked", 5) != "" {
 		locked := read(q, "locked", "boolean", "Send true or false.", func(text string) (bool, error) {
 			if text != "true" && text != "false" {
@@ -130,7 +132,7 @@ func (in *auditQuery) readPath(r *http.Request) error {
 	in.User = read(q, "user", "format", "Send the id of a person.", identity.ParseID)
 	in.IP = read(q, "ip", "address", "Send an address, or a network such as 203.0.113.0/24.", audit.ParseNetwork)
 	in.Event, in.Since, in.Until = q.text("event", 64), q.moment("since"), q.moment("until")
-	in.Limit, in.Cursor = q.limit(), q.text("cursor", 2000)
+	in.Limit, in.Cursor = q.limit(mostRows), q.text("cursor", 2000)
 	return q.err()
 }
 
