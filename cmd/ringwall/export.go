@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 )
 
 type userExport struct {
@@ -122,8 +123,30 @@ func csvWriter(out io.Writer) (func(ownLine) error, error) {
 	}
 	return func(l ownLine) error {
 		return write([]string{
-			l.ID, l.Email, strconv.FormatBool(*l.Verified), l.DisplayName, l.Hash, l.PasswordChangedAt, l.CreatedAt, l.Language,
-			strconv.FormatBool(l.Locked), l.LockReason, l.LockUntil, strings.Join(l.Roles, " "), string(l.Metadata),
+			l.ID, quoteFormula(l.Email), strconv.FormatBool(*l.Verified), quoteFormula(l.DisplayName), l.Hash, l.PasswordChangedAt, l.CreatedAt, l.Language,
+			strconv.FormatBool(l.Locked), quoteFormula(l.LockReason), l.LockUntil, strings.Join(l.Roles, " "), string(l.Metadata),
 		})
 	}, write(ownColumns())
+}
+
+// quoteFormula puts an apostrophe before what a spreadsheet would run as a formula (CWE-1236). A text that has one there
+// already gets another, so that [unquoteFormula] gives back every text as it was.
+func quoteFormula(text string) string {
+	if isFormula(text) {
+		return "'" + text
+	}
+	return text
+}
+
+func unquoteFormula(text string) string {
+	if plain, quoted := strings.CutPrefix(text, "'"); quoted && isFormula(plain) {
+		return plain
+	}
+	return text
+}
+
+// isFormula looks at the first character behind apostrophes. Some spreadsheets take the wide forms too.
+func isFormula(text string) bool {
+	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(text, "'"))
+	return strings.ContainsRune("=+-@\t\r\n＝＋－＠", first)
 }

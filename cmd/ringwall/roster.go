@@ -159,8 +159,8 @@ func ownJSON(line []byte, options rosterOptions) (personRow, error) {
 
 func ownCSV(cell func(string) string, options rosterOptions) (personRow, error) {
 	l := ownLine{
-		ID: cell("id"), Email: cell("email"), DisplayName: cell("display_name"), Hash: cell("password_hash"), PasswordChangedAt: cell("password_changed_at"),
-		CreatedAt: cell("created_at"), Language: cell("language"), LockReason: cell("lock_reason"), LockUntil: cell("lock_until"), Roles: readRoles(cell("roles")), Metadata: json.RawMessage(cell("metadata")),
+		ID: cell("id"), Email: unquoteFormula(cell("email")), DisplayName: unquoteFormula(cell("display_name")), Hash: cell("password_hash"), PasswordChangedAt: cell("password_changed_at"),
+		CreatedAt: cell("created_at"), Language: cell("language"), LockReason: unquoteFormula(cell("lock_reason")), LockUntil: cell("lock_until"), Roles: readRoles(cell("roles")), Metadata: json.RawMessage(cell("metadata")),
 	}
 	if text := cell("email_verified"); text != "" {
 		verified, err := readBool(text)
