@@ -42,3 +42,17 @@ func BenchmarkChange(b *testing.B) {
 		})
 	})
 }
+
+// BenchmarkReserve counts tries against accounts that have many left, one after the other.
+func BenchmarkReserve(b *testing.B) {
+	eachEngine(b, func(b *testing.B, db testdb.DB) {
+		store := open(b, db)
+		policy := account.AttemptPolicy{Max: 1 << 30, WindowMicros: 1 << 40, LockMicros: 1, MaxMicros: 1}
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := store.Reserve(b.Context(), []byte("one account"), policy, 1_000_000); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

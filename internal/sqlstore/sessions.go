@@ -68,15 +68,9 @@ func (s *Store) SessionByHash(ctx context.Context, hash sessions.Hash) (sessions
 		locked int64
 		roles  string
 	)
-	read := func(row scanner) error {
-		return row.Scan(append(sessionColumns(&found), &person.Email, &person.DisplayName, &person.Language, &locked, &roles, &person.Permissions)...)
-	}
-	var err error
-	if s.byHash != nil {
-		err = read(s.byHash.QueryRow(ctx, hash[:]))
-	} else {
-		_, err = one(ctx, s.q, func(row scanner) (struct{}, error) { return struct{}{}, read(row) }, sessionByHash.With(hash[:]))
-	}
+	_, err := one(ctx, s.q, func(row scanner) (struct{}, error) {
+		return struct{}{}, row.Scan(append(sessionColumns(&found), &person.Email, &person.DisplayName, &person.Language, &locked, &roles, &person.Permissions)...)
+	}, sessionByHash.With(hash[:]))
 	if errors.Is(err, sql.ErrNoRows) {
 		return sessions.Session{}, sessions.Person{}, sessions.ErrMissing
 	}

@@ -39,9 +39,6 @@ func openSQLite(ctx context.Context, config Config, path string) (*Store, error)
 		return nil, errors.Join(err, writing.Close())
 	}
 	s := &Store{config: config, reader: reader{q: pool{db: sqlsafe.Wrap(reading)}, now: config.Now}}
-	if s.byHash, err = sqlsafe.Wrap(reading).Prepare(ctx, sessionByHash); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, fault(err)), reading.Close(), writing.Close())
-	}
 	s.engine = startWriter(s, writing, reading)
 	return s, nil
 }
@@ -79,7 +76,7 @@ func openFile(path, options string, connections int) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	db := sql.OpenDB(connector)
+	db := sql.OpenDB(remembering{connector})
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	return db, nil

@@ -70,7 +70,6 @@ type Store struct {
 	reader
 	config   Config
 	engine   engine
-	byHash   *sqlsafe.Prepared // SQLite only: pgx remembers statements by itself
 	keys     atomic.Pointer[keys]
 	receive  atomic.Pointer[func(sessions.Invalidation)]
 	onCommit atomic.Pointer[hooks]
@@ -198,9 +197,6 @@ var pingDatabase = sqlsafe.New(`SELECT 'here'`)
 
 // Close waits for the changes that were begun, refuses new ones and closes the database.
 func (s *Store) Close() error {
-	if s.byHash != nil {
-		_ = s.byHash.Close() // the pool goes with it
-	}
 	return s.engine.close()
 }
 
