@@ -107,7 +107,9 @@ func (h *Hasher) measure(began time.Time, failed error) {
 }
 
 // Room is [Queue.Room].
-func (h *Hasher) Room(class Class, known bool) error { return h.queue.Room(class, known) }
+func (h *Hasher) Room(class Class, known bool) (leave func(), err error) {
+	return h.queue.Room(class, known)
+}
 
 // VerifyNobody does the work of a failed Verify for an account that there is not. It returns only the errors of the queue.
 func (h *Hasher) VerifyNobody(ctx context.Context, class Class, known bool, password string) error {

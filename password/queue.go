@@ -48,6 +48,7 @@ type Queue struct {
 	line    line
 	workers int // goroutines that are or will be in serve
 	running [2]int
+	coming  arrivals
 	average time.Duration // of a job, as a moving mean
 	closed  bool
 	ended   chan struct{} // closed when closed and no worker is left
@@ -149,19 +150,37 @@ func (q *Queue) enter(w *waiter) error {
 // jobs is how many run.
 func (q *Queue) jobs() int { return q.running[SignIn] + q.running[Other] }
 
-// Room returns the error with which Do would turn the caller away at this moment, and takes no place. It is for those who would
-// otherwise begin work that they have to undo.
-func (q *Queue) Room(class Class, known bool) error {
+// Room keeps a place in the line for the caller until leave, which is called right before [Queue.Do], or instead of it; calling it
+// again does nothing. It returns the error with which Do would turn the caller away. It is for those who would otherwise begin work
+// that they have to undo. Nobody is turned out of the line for it: a place that only Do could make is not kept.
+func (q *Queue) Room(class Class, known bool) (leave func(), err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	w := &waiter{class: class, known: known}
 	switch {
 	case q.closed:
-		return ErrClosed
-	case q.fits(w), q.victim(w) != nil:
-		return nil
+		return nil, ErrClosed
+	case q.fits(w):
+		q.coming.add(known, 1)
+		return sync.OnceFunc(func() {
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			q.coming.add(known, -1)
+		}), nil
+	case q.victim(w) != nil:
+		return func() {}, nil
 	}
-	return q.busy()
+	return nil, q.busy()
+}
+
+// arrivals are those for whom a place is kept.
+type arrivals struct{ all, unknown int }
+
+func (a *arrivals) add(known bool, n int) {
+	a.all += n
+	if !known {
+		a.unknown += n
+	}
 }
 
 // admit reports whether there is room for w, and makes some for a sign-in at the expense of the newest other job.
@@ -180,7 +199,7 @@ func (q *Queue) admit(w *waiter) bool {
 
 func (q *Queue) fits(w *waiter) bool {
 	room := q.length + q.slots - q.jobs() // with those in the line that start at once
-	return q.line.waiting() < room && (w.known || q.line.unknown < room-q.kept)
+	return q.line.waiting()+q.coming.all < room && (w.known || q.line.unknown+q.coming.unknown < room-q.kept)
 }
 
 // victim is the newest waiting job of class Other, whose place a sign-in may take. Only a stranger's place can go to a stranger.

@@ -38,7 +38,10 @@ func (y *yard) come(ctx context.Context, names ...string) {
 		y.mu.Lock()
 		y.release[name] = hold
 		y.mu.Unlock()
-		room := y.q.Room(class, known)
+		leave, room := y.q.Room(class, known)
+		if room == nil {
+			leave()
+		}
 		go func() {
 			err := y.q.Do(ctx, class, known, func() {
 				y.mu.Lock()

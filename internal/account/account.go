@@ -89,18 +89,6 @@ type Service struct {
 // New makes a Service.
 func New(c Config) *Service { return &Service{Config: c} }
 
-// enterKnown gives somebody the place of a known device in the hash queue, one at a time: an account of one's own must not
-// buy the places of everybody else. Leave gives it back.
-func (s *Service) enterKnown(user identity.ID, known bool) (granted bool, leave func()) {
-	if !known {
-		return false, func() {}
-	}
-	if _, taken := s.known.LoadOrStore(user, true); taken {
-		return false, func() {}
-	}
-	return true, func() { s.known.Delete(user) }
-}
-
 // What callers are told. One text for every reason a sign-in can fail (D17).
 var (
 	errLogin    = problem.New(problem.Unauthenticated, "login-failed", "Wrong address or password, or the address is not confirmed yet.")

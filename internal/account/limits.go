@@ -126,7 +126,7 @@ func (s *Service) blocked(ctx context.Context, address netip.Addr) ([]Limited, e
 func (s *Service) accountLimits(ctx context.Context, email string) ([]Limited, error) {
 	var list []Limited
 	now := s.Now().UnixMicro()
-	user, _, err := s.userAt(ctx, email, identity.NewRandomID())
+	user, _, err := s.userAt(ctx, email, identity.ID{}, false)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +193,7 @@ func (s *Service) ClearLimits(ctx context.Context, by identity.Actor, who, reaso
 		s.Addresses.Clear(ctx, address)
 		return nil
 	}
-	user, _, err := s.userAt(ctx, email, identity.NewRandomID())
+	user, _, err := s.userAt(ctx, email, identity.ID{}, false)
 	if err == nil && !user.ID.IsZero() && s.API != nil {
 		err = s.API.Clear(ctx, ratelimit.Text(user.ID.String()))
 	}

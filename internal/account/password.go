@@ -83,7 +83,7 @@ func (s *Service) ownsDevice(ctx context.Context, key string, device identity.ID
 	if !signed {
 		return false, nil
 	}
-	_, known, err := s.userAt(ctx, key, device)
+	_, known, err := s.userAt(ctx, key, device, true)
 	return known, err
 }
 

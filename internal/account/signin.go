@@ -52,35 +52,29 @@ func (s *Service) signIn(ctx context.Context, by identity.Actor, in SignIn) (out
 	device, signed := s.signedDevice(in.DeviceCookie)
 	wish := attempt(by, challenge.Login, in.Challenge)
 	var from limits.Try
+	room := func() {}
 	if !signed { // a flood from no device of ours reads nothing
-		if from, err = s.enter(ctx, by); err == nil {
-			err = s.refuses(ctx, by, wish)
-		}
+		from, room, err = s.approach(ctx, by, wish, false)
 	}
-	defer func() { s.leave(ctx, from, err) }()
+	defer func() { room(); s.leave(ctx, from, err) }()
 	if err != nil {
 		return SignedIn{}, err
 	}
-	user, known, err := s.userAt(ctx, key, device)
+	user, known, err := s.userAt(ctx, key, device, signed)
 	if err != nil {
 		return SignedIn{}, err
 	}
-	if signed && !known {
-		if from, err = s.enter(ctx, by); err != nil {
+	wish.Known, wish.Who = known, user.ID
+	granted, done := s.enterKnown(user.ID, known)
+	defer done()
+	if signed {
+		if from, room, err = s.approach(ctx, by, wish, granted); err != nil {
 			return SignedIn{}, err
 		}
 	}
-	wish.Known, wish.Who = known, user.ID
 	what, parts := "login", []string{key}
 	if known {
 		what, parts = "login from device", []string{key, device.String()}
-	}
-	// Whoever will be turned away is so before anything is written: a flood must not keep the disk busy.
-	if err := s.Hasher.Room(password.SignIn, known); err != nil {
-		return SignedIn{}, hashing(err)
-	}
-	if err := s.refuses(ctx, by, wish); err != nil {
-		return SignedIn{}, err
 	}
 	try, err := s.reserve(ctx, by, user.ID, what, parts...)
 	if err != nil {
@@ -96,8 +90,7 @@ func (s *Service) signIn(ctx context.Context, by identity.Actor, in SignIn) (out
 			return SignedIn{}, err
 		}
 	}
-	granted, leave := s.enterKnown(user.ID, known)
-	defer leave()
+	room() // it is taken now
 	ok, rehash, err := s.verify(ctx, try, granted, phc, in.Password)
 	if err != nil {
 		return SignedIn{}, err
@@ -119,25 +112,6 @@ func (s *Service) signIn(ctx context.Context, by identity.Actor, in SignIn) (out
 		rehashed = s.sealPassword(user.ID, phc)
 	}
 	return s.begin(ctx, by, beginning{user, device, in, try, rehashed, known})
-}
-
-// userAt is who has an address, if anybody has, and whether they have used the device before.
-func (s *Service) userAt(ctx context.Context, key string, device identity.ID) (user User, known bool, err error) {
-	user, err = s.Store.UserByEmail(ctx, key)
-	if err != nil && !errors.Is(err, ErrMissing) {
-		return User{}, false, err
-	}
-	known, err = s.knows(ctx, user, device)
-	return user, known, err
-}
-
-// knows reports whether somebody has used the device before. It asks the store also where there is nobody.
-func (s *Service) knows(ctx context.Context, user User, device identity.ID) (bool, error) {
-	id := user.ID
-	if id.IsZero() {
-		id = identity.NewRandomID()
-	}
-	return s.Store.KnowsDevice(ctx, id, device)
 }
 
 // beginning is a sign-in whose password was right.
