@@ -132,15 +132,38 @@ func TestDefinitionsAreNotABomb(t *testing.T) {
 		"titles":  "[a]: /u '" + strings.Repeat("t", 32<<10) + "'\n\n" + strings.Repeat("[a][]\n\n", 6<<10),
 		"both":    "[a]: /" + strings.Repeat("u", 16<<10) + " '" + strings.Repeat("t", 16<<10) + "'\n\n" + strings.Repeat("[x][a] ![y][a]\n\n", 3<<10),
 	} {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		out := string(sanitize.Markdown(in))
-		runtime.ReadMemStats(&after)
-		if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 100 {
-			t.Errorf("%s: %d KiB of markdown take %d MiB of memory", name, len(in)>>10, took)
+		out, took := markdownAllocates(in)
+		if took > 100<<20 {
+			t.Errorf("%s: %d KiB of markdown take %d MiB of memory", name, len(in)>>10, took>>20)
 		}
 		if !strings.Contains(out, "<a href=") || len(out) > sanitize.MaxBytes {
 			t.Errorf("%s: %d bytes came out, beginning with %.40q", name, len(out), out)
 		}
 	}
+}
+
+// For each line the parser keeps a note about each list that is open: a megabyte of empty lines took one of a thousand.
+func TestEmptyLinesAreNotABomb(t *testing.T) {
+	for name, in := range map[string]string{
+		"in lists":            strings.Repeat("- ", 8) + "a\n" + strings.Repeat("\n", 1<<20-100) + "words",
+		"in lists in a quote": "> " + strings.Repeat("- ", 7) + "a\n" + strings.Repeat(">\n", 1<<19-100) + "words",
+		"in blocks":           strings.Repeat(strings.Repeat("- ", 8)+"a\n"+strings.Repeat("\n", 1000)+"b\n\n", 1000) + "words",
+	} {
+		out, took := markdownAllocates(in)
+		if took > 200<<20 {
+			t.Errorf("%s: %d KiB of markdown take %d MiB of memory", name, len(in)>>10, took>>20)
+		}
+		if !strings.HasPrefix(out, "<") || !strings.Contains(out, "<li>a</li>") || !strings.Contains(out, "words") {
+			t.Errorf("%s: %d bytes came out, beginning with %.40q", name, len(out), out)
+		}
+	}
+}
+
+// markdownAllocates returns what Markdown returns, and the bytes that it allocates on the way.
+func markdownAllocates(in string) (out string, allocated uint64) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	out = string(sanitize.Markdown(in))
+	runtime.ReadMemStats(&after)
+	return out, after.TotalAlloc - before.TotalAlloc
 }

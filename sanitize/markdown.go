@@ -18,12 +18,17 @@ const (
 	maxMarks         = 500 // of emphasis, links and code, in one paragraph
 	maxTicks         = 16  // in a row that begins code
 	maxDefinitions   = 100 // lines of a paragraph that defines the targets of links
+
+	// maxNestedLines is of the document, where a line counts once for each quote, list and item, deeper than flatDepth, that
+	// goes on in it. Later ones nest as deep as flatDepth.
+	maxNestedLines = 200_000
+	flatDepth      = 3
 )
 
 // convert turns markdown into HTML. What it gives is not trusted: [HTML] sees it next.
 func convert(in string) string {
 	var out bytes.Buffer
-	pc := &thrifty{parser.NewContext(), MaxBytes}
+	pc := &thrifty{Context: parser.NewContext(), copies: MaxBytes, lines: maxNestedLines}
 	if err := markdown().Convert([]byte(in), &out, parser.WithContext(pc)); err != nil {
 		return "" // cannot happen: a Buffer takes everything
 	}
@@ -49,7 +54,7 @@ func newMarkdown() goldmark.Markdown {
 				util.Prioritized(parser.NewParagraphParser(), 1000),
 			),
 			parser.WithInlineParsers(
-				util.Prioritized(few{ticks{parser.NewCodeSpanParser()}}, 100),
+				util.Prioritized(ticks{few{parser.NewCodeSpanParser()}}, 100),
 				util.Prioritized(few{parser.NewLinkParser()}, 200),
 				util.Prioritized(few{parser.NewAutoLinkParser()}, 300),
 				util.Prioritized(few{parser.NewEmphasisParser()}, 500),
@@ -63,19 +68,42 @@ func newMarkdown() goldmark.Markdown {
 	)
 }
 
-// shallow is a parser of blocks that hold blocks, up to a depth. What lies deeper is text.
+// shallow is a parser of blocks that hold blocks, up to a depth, and less deep once many lines were nested. What lies deeper
+// is text. For each line, goldmark keeps a note about each block that is open, and an empty line needs a single byte.
 type shallow struct{ parser.BlockParser }
 
 // Open begins a block.
 func (s shallow) Open(parent ast.Node, reader text.Reader, pc parser.Context) (ast.Node, parser.State) {
-	depth := 0
-	for node := parent; node != nil; node = node.Parent() {
-		depth++
+	limit := maxMarkdownDepth
+	if pc.(*thrifty).lines <= 0 {
+		limit = flatDepth
 	}
-	if depth > maxMarkdownDepth {
+	if depth(parent) >= limit {
 		return nil, parser.NoChildren
 	}
 	return s.BlockParser.Open(parent, reader, pc)
+}
+
+// Continue asks whether a line belongs to a block that is open. After too many lines all are closed together, from the
+// outermost, since a list must not lose its item alone.
+func (s shallow) Continue(node ast.Node, reader text.Reader, pc parser.Context) parser.State {
+	budget := pc.(*thrifty)
+	switch at := depth(node); {
+	case at > flatDepth:
+		budget.lines--
+	case at == 1 && budget.lines <= 0 && !budget.flat:
+		budget.flat = true
+		return parser.Close
+	}
+	return s.BlockParser.Continue(node, reader, pc)
+}
+
+// depth is how many blocks hold the block; none holds the document.
+func depth(node ast.Node) (blocks int) {
+	for node = node.Parent(); node != nil; node = node.Parent() {
+		blocks++
+	}
+	return blocks
 }
 
 // few is a parser of marks in running text that reads a number of them in a paragraph. More are text.
@@ -83,12 +111,7 @@ type few struct{ parser.InlineParser }
 
 // Parse reads a mark.
 func (f few) Parse(parent ast.Node, block text.Reader, pc parser.Context) ast.Node {
-	seen, ok := pc.Get(marksKey).(*marks)
-	if !ok || seen.in != parent {
-		seen = &marks{in: parent}
-		pc.Set(marksKey, seen)
-	}
-	if seen.count++; seen.count > maxMarks {
+	if !pc.(*thrifty).mark(parent) {
 		return nil
 	}
 	return f.InlineParser.Parse(parent, block, pc)
@@ -99,15 +122,6 @@ func (f few) CloseBlock(parent ast.Node, block text.Reader, pc parser.Context) {
 	if closer, ok := f.InlineParser.(parser.CloseBlocker); ok {
 		closer.CloseBlock(parent, block, pc)
 	}
-}
-
-// marksKey is where a parse keeps its marks.
-var marksKey = parser.NewContextKey()
-
-// marks counts those of one paragraph.
-type marks struct {
-	in    ast.Node
-	count int
 }
 
 // ticks is a parser of code that reads short rows of ticks alone. For a row without a partner it looks through the rest of
@@ -145,19 +159,33 @@ func (words) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
 	})
 }
 
-// thrifty is a parse in which what links copy from definitions is bounded: each of a hundred thousand short links can name the
-// same long target. What is left out would be cut off the result anyway, and stays as it was typed.
+// thrifty is a parse with bounds. What links copy from definitions is one: each of a hundred thousand short links can name
+// the same long target. What is left out would be cut off the result anyway, and stays as it was typed.
 type thrifty struct {
 	parser.Context
-	left int // bytes
+	copies int  // bytes that links may still copy
+	lines  int  // of maxNestedLines, those that are left
+	flat   bool // none was left, and what was open is closed
+
+	paragraph ast.Node // the one that is read
+	marks     int      // that it had so far
 }
 
 // Reference looks for a definition.
 func (t *thrifty) Reference(label string) (parser.Reference, bool) {
 	found, ok := t.Context.Reference(label)
-	if !ok || len(found.Destination())+len(found.Title()) > t.left {
+	if !ok || len(found.Destination())+len(found.Title()) > t.copies {
 		return nil, false
 	}
-	t.left -= len(found.Destination()) + len(found.Title())
+	t.copies -= len(found.Destination()) + len(found.Title())
 	return found, true
+}
+
+// mark counts a mark. It reports false if the paragraph had enough.
+func (t *thrifty) mark(paragraph ast.Node) bool {
+	if t.paragraph != paragraph {
+		t.paragraph, t.marks = paragraph, 0
+	}
+	t.marks++
+	return t.marks <= maxMarks
 }
