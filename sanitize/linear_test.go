@@ -3,10 +3,9 @@ package sanitize_test
 import (
 	"fmt"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
+	"github.com/ringwall/ringwall/internal/lineartest"
 	"github.com/ringwall/ringwall/sanitize"
 )
 
@@ -84,8 +83,7 @@ func markdownShapes() []shape {
 	}
 }
 
-// BenchmarkLinear measures how processor time grows when the input is doubled, from 8 kB to 1 MB, for input made to be
-// slow, and fails where it grows more than 2.5 times. It takes the best of all rounds: use -benchtime=3x.
+// BenchmarkLinear doubles input that is made to be slow; see [lineartest.Run].
 func BenchmarkLinear(b *testing.B) {
 	for name, group := range map[string]struct {
 		shapes []shape
@@ -96,58 +94,12 @@ func BenchmarkLinear(b *testing.B) {
 		"Text":     {markupShapes(), func(in string) { sanitize.Text(in) }},
 	} {
 		for _, s := range group.shapes {
-			b.Run(name+"/"+s.name, func(b *testing.B) { ladder(b, s.make, group.call) })
+			b.Run(name+"/"+s.name, func(b *testing.B) {
+				lineartest.Run(b, func(n int) func() {
+					in := s.make(n)
+					return func() { group.call(in) }
+				})
+			})
 		}
 	}
-}
-
-func ladder(b *testing.B, input func(int) string, call func(string)) {
-	const steps, longest, enough = 8, 1_000_000, 20 * time.Millisecond
-	var inputs [steps]string
-	var best [steps]time.Duration
-	for i := range steps {
-		inputs[i] = input(longest >> (steps - 1 - i))
-	}
-	climb := func() {
-		for i, in := range inputs {
-			started, took, count := worked(b), time.Duration(0), time.Duration(0)
-			for ; took < enough; count++ {
-				call(in)
-				took = worked(b) - started
-			}
-			if took /= count; best[i] == 0 || took < best[i] {
-				best[i] = took
-			}
-		}
-	}
-	for b.Loop() {
-		climb()
-	}
-	for again := 0; again < 5 && growth(best[:]) > 2.5; again++ { // a busy machine disturbs one step, not each time the same
-		climb()
-	}
-	b.ReportMetric(growth(best[:]), "max-ratio")
-	b.ReportMetric(float64(best[steps-1].Microseconds())/1000, "ms/MB")
-	b.ReportMetric(0, "ns/op")
-	if growth(best[:]) > 2.5 {
-		b.Errorf("twice the input takes %.1f times as long: %v", growth(best[:]), best)
-	}
-}
-
-// growth is the largest ratio between a step and the one before it. Below 2 ms it is memory that is measured, so that counts as 2.
-func growth(steps []time.Duration) (largest float64) {
-	const least = 2 * time.Millisecond
-	for i := 1; i < len(steps); i++ {
-		largest = max(largest, float64(max(steps[i], least))/float64(max(steps[i-1], least)))
-	}
-	return largest
-}
-
-// worked is the processor time of this process: others on the machine do not count.
-func worked(b *testing.B) time.Duration {
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
