@@ -88,7 +88,7 @@ func TestArchitectureIsWhole(t *testing.T) {
 	for _, s := range house.files {
 		_, entry, ok := placeOf(s.folder)
 		switch {
-		case !ok || s.test || slices.Contains([]string{"internal/testdb", "internal/webtest", "internal/bench"}, entry):
+		case !ok || s.test || slices.Contains([]string{"internal/testdb", "internal/lineartest", "internal/compiletest", "internal/webtest", "internal/bench"}, entry):
 		case entry == ".":
 			entries["ringwall"] = true
 		case entry == "cmd":

@@ -87,6 +87,8 @@ func houseRules() []rule {
 		{"test modules stay in tests", importsOnlyIn(testImports()), []breakage{
 			{"internal/api/a.go", imports("github.com/google/go-cmp/cmp"), "go-cmp"},
 			{"cmd/ringwall/a.go", imports(module + "/internal/testdb"), "internal/testdb"},
+			{"sqlsafe/a.go", imports(module + "/internal/compiletest"), "internal/compiletest"},
+			{"sanitize/a.go", imports(module + "/internal/lineartest"), "internal/lineartest"},
 			{"internal/web/a.go", imports("testing"), "testing"},
 			{"internal/mail/smtpsink/a.go", imports("github.com/emersion/go-smtp"), ""},
 			{"internal/api/a_test.go", imports("github.com/google/go-cmp/cmp"), ""},
@@ -258,7 +260,7 @@ func twinsStayInTheLab(t tree) (found []string) {
 }
 
 func processImports() map[string][]string {
-	return map[string][]string{"os/exec": {"run", "internal/testdb", "cmd/ringwall"}} // testdb: a PostgreSQL that a test may stop; cmd: `vet` asks the go command
+	return map[string][]string{"os/exec": {"run", "internal/testdb", "internal/compiletest", "cmd/ringwall"}} // testdb: a PostgreSQL that a test may stop; compiletest and `vet` in cmd ask the go command
 }
 
 func weakImports() map[string][]string {
@@ -266,7 +268,7 @@ func weakImports() map[string][]string {
 }
 
 func testImports() map[string][]string {
-	tests := []string{"internal/testdb", "internal/mail/smtpsink", "internal/webtest", "internal/bench", "ringwalltest"}
+	tests := []string{"internal/testdb", "internal/lineartest", "internal/compiletest", "internal/mail/smtpsink", "internal/webtest", "internal/bench", "ringwalltest"}
 	return map[string][]string{
 		"testing":                          tests,
 		"net/http/httptest":                tests,
@@ -278,6 +280,8 @@ func testImports() map[string][]string {
 		"go.uber.org/goleak":               tests,
 		"pgregory.net/rapid":               tests,
 		module + "/internal/testdb":        tests,
+		module + "/internal/lineartest":    tests,
+		module + "/internal/compiletest":   tests,
 		module + "/internal/mail/smtpsink": tests,
 		module + "/internal/webtest":       tests,
 		module + "/ringwalltest":           {"examples"},
