@@ -4,9 +4,12 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"io/fs"
 	"net/http"
 	"path"
 	"strings"
+
+	"github.com/ringwall/ringwall/examples/invoices/look"
 )
 
 //go:embed static
@@ -18,22 +21,26 @@ type asset struct {
 	body          []byte
 }
 
-// readAssets finds the static files by their own names.
+// readAssets finds the static files, and those of the look, by their own names.
 func readAssets() (map[string]asset, error) {
 	kinds := map[string]string{".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
-	entries, err := staticFiles.ReadDir("static")
-	if err != nil {
-		return nil, err
-	}
 	assets := map[string]asset{}
-	for _, entry := range entries {
-		body, err := staticFiles.ReadFile(path.Join("static", entry.Name()))
-		if err != nil {
+	for _, files := range []fs.FS{look.Files, staticFiles} {
+		if err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			body, err := fs.ReadFile(files, name)
+			if err != nil {
+				return err
+			}
+			sum, ext := sha256.Sum256(body), path.Ext(name)
+			hashed := strings.TrimSuffix(entry.Name(), ext) + "." + hex.EncodeToString(sum[:8]) + ext
+			assets[entry.Name()] = asset{"/assets/" + hashed, kinds[ext], body}
+			return nil
+		}); err != nil {
 			return nil, err
 		}
-		sum, ext := sha256.Sum256(body), path.Ext(entry.Name())
-		hashed := strings.TrimSuffix(entry.Name(), ext) + "." + hex.EncodeToString(sum[:8]) + ext
-		assets[entry.Name()] = asset{"/assets/" + hashed, kinds[ext], body}
 	}
 	return assets, nil
 }

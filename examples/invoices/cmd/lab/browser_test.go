@@ -85,14 +85,14 @@ func (b *browser) until(condition string) {
 	}
 }
 
-// look is how somebody sees a page.
-type look struct {
+// screen is how somebody sees a page.
+type screen struct {
 	name  string
 	width int64
 	dark  bool
 }
 
-func (b *browser) as(l look) {
+func (b *browser) as(l screen) {
 	b.t.Helper()
 	scheme := "light"
 	if l.dark {
@@ -100,7 +100,9 @@ func (b *browser) as(l look) {
 	}
 	_, err := chromedp.Call(b.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: l.width, Height: 900, DeviceScaleFactor: 1})
 	b.must(err)
-	_, err = chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+	_, err = chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}, // what is scrolled to is there at once
+	}})
 	b.must(err)
 }
 

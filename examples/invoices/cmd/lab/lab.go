@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"embed"
 	"html/template"
-	"io/fs"
 	"maps"
 	"net/http"
 	"slices"
 	"sync"
 
+	"github.com/ringwall/ringwall/examples/invoices/look"
 	"github.com/ringwall/ringwall/examples/invoices/wall"
 	"github.com/ringwall/ringwall/headers"
 	"github.com/ringwall/ringwall/input"
@@ -63,10 +63,6 @@ func newLab(world *wall.World, origin string) (*lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	static, err := fs.Sub(staticFiles, "static")
-	if err != nil {
-		return nil, err
-	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", l.home)
 	mux.HandleFunc("POST /switch", l.flip)
@@ -74,7 +70,8 @@ func newLab(world *wall.World, origin string) (*lab, error) {
 	mux.HandleFunc("POST /attacks/{class}", l.attack)
 	mux.HandleFunc("POST /attacks/{class}/look", l.look)
 	mux.HandleFunc("GET /layers/{id}", l.showLayer)
-	mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(static)))
+	mux.Handle("GET /look/", http.StripPrefix("/look/", http.FileServerFS(look.Files)))
+	mux.Handle("GET /static/", http.FileServerFS(staticFiles))
 	// The attacker's site is open in the same browser: nothing of it may press a button here.
 	guarded := http.NewCrossOriginProtection().Handler(mux)
 	l.all = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

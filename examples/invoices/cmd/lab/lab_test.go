@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/ringwall/ringwall/examples/invoices/wall"
 )
 
@@ -244,7 +246,7 @@ func TestThePagesAreWhole(t *testing.T) {
 	b.sees("Your turn", "/prize")
 	b.press("Did it do harm?")
 	b.sees("No harm")
-	for _, l := range []look{{"wide-light", 1280, false}, {"wide-dark", 1280, true}, {"narrow-light", 320, false}, {"narrow-dark", 320, true}} {
+	for _, l := range []screen{{"wide-light", 1280, false}, {"wide-dark", 1280, true}, {"narrow-light", 320, false}, {"narrow-dark", 320, true}} {
 		b.as(l)
 		for name, path := range map[string]string{"home": "/", "harm": "/attacks/idor", "by-hand": "/attacks/csrf", "stored": "/attacks/stored-xss", "layer": "/layers/strict-input", "nothing": "/layers/moat"} {
 			if name == "by-hand" || name == "stored" {
@@ -260,6 +262,39 @@ func TestThePagesAreWhole(t *testing.T) {
 				t.Errorf("%s, %s: %s", name, l.name, fault)
 			}
 			b.shoot("lab-" + name + "-" + l.name)
+		}
+	}
+}
+
+// The keyboard reaches every switch, and nothing lies over what has the focus: the button below the switches stays in sight.
+func TestTheKeyboardReachesEverySwitch(t *testing.T) {
+	r, b := start(t), openBrowser(t)
+	for _, l := range []screen{{"wide", 1280, false}, {"narrow", 320, false}} {
+		b.as(l)
+		b.visit(r.origin + "/")
+		reached := 0
+		for range 250 {
+			b.must(chromedp.Do(b.ctx, chromedp.KeyEvent("\t")))
+			at := eval[struct {
+				ID, Name, Over string
+				Ring           float64
+			}](b, `(() => {
+				const e = document.activeElement, r = e.getBoundingClientRect(), top = document.elementFromPoint(r.left + r.width / 2, r.top + r.height / 2);
+				const over = e === document.body || top && (e.contains(top) || top.contains(e)) ? "" : top ? top.className || top.tagName : "the edge of the window";
+				return {ID: e.id, Name: e.textContent.trim(), Over: over, Ring: parseFloat(getComputedStyle(e).outlineWidth)};
+			})()`)
+			if at.Over != "" || at.ID != "" && at.Ring < 2 {
+				t.Errorf("%s: %s %q has the focus beneath %q, with a ring of %v px", l.name, at.ID, at.Name, at.Over, at.Ring)
+			}
+			if strings.HasPrefix(at.ID, "on-") {
+				reached++
+			}
+			if at.Name == "Switch as ticked" {
+				break
+			}
+		}
+		if reached != len(wall.Layers()) {
+			t.Errorf("%s: the keyboard reached %d switches, want %d", l.name, reached, len(wall.Layers()))
 		}
 	}
 }
