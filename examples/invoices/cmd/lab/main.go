@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/ringwall/ringwall/examples/invoices/wall"
@@ -24,7 +25,7 @@ import (
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8090", "where the lab listens, on this machine; the application and the attacker's site get the two ports after it")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := run(ctx, *addr)
 	if errors.Is(err, errNotLoopback) {
@@ -43,7 +44,7 @@ var errNotLoopback = errors.New("the lab is unsafe on purpose and listens on 127
 func addresses(addr string) (list [3]string, err error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return list, err
+		return list, fmt.Errorf("%q is no address with a port. Write it as 127.0.0.1:8090", addr)
 	}
 	if host != "127.0.0.1" {
 		return list, errNotLoopback
@@ -103,7 +104,9 @@ func open(ctx context.Context, addr string) (_ *running, err error) {
 	}()
 	var listeners [3]net.Listener
 	for i := range at {
-		if listeners[i], err = net.Listen("tcp", at[i]); err != nil {
+		if listeners[i], err = net.Listen("tcp", at[i]); errors.Is(err, syscall.EADDRINUSE) {
+			return nil, fmt.Errorf("%s is taken by another process. Stop it, or choose three other ports with -addr 127.0.0.1:9000", at[i])
+		} else if err != nil {
 			return nil, err
 		}
 		defer func() {
