@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"go/ast"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -20,62 +18,9 @@ import (
 	"testing"
 
 	"github.com/ringwall/ringwall"
-	"github.com/ringwall/ringwall/internal/settings"
 	"github.com/ringwall/ringwall/internal/testdb"
 	"github.com/ringwall/ringwall/ringwalltest"
 )
-
-// documents are the pages for people.
-func documents(t *testing.T) []string {
-	t.Helper()
-	pages, err := filepath.Glob("docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return append(pages, "README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md")
-}
-
-// Whatever a page names is there: files, tests, settings.
-func TestDocumentsNameWhatExists(t *testing.T) {
-	house, err := readTree(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tests, known := testNames(house), map[string]bool{}
-	for _, s := range settings.Table() {
-		known["RINGWALL_"+s.Name], known["RINGWALL_"+s.Name+"_FILE"] = true, true
-	}
-	for _, name := range []string{"POSTGRES", "CHROMIUM", "AXE"} {
-		known["RINGWALL_TEST_"+name] = true
-	}
-	link := regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
-	file := regexp.MustCompile("`((?:[a-z0-9_]+/)*[a-z0-9_]+\\.go)`")
-	test := regexp.MustCompile("`([a-z0-9_/]+\\.(?:Test|Fuzz|Example)[A-Z][A-Za-z0-9_]*)`")
-	variable := regexp.MustCompile(`\bRINGWALL_[A-Z][A-Z0-9_]*\b`)
-	for _, page := range documents(t) {
-		text := read(t, page)
-		for _, m := range link.FindAllStringSubmatch(text, -1) {
-			if _, err := fs.Stat(os.DirFS("."), path.Join(path.Dir(page), m[1])); err != nil {
-				t.Errorf("%s links to %s: %v", page, m[1], err)
-			}
-		}
-		for _, m := range file.FindAllStringSubmatch(text, -1) {
-			if _, err := os.Stat(m[1]); err != nil && !slices.Contains([]string{"helpers.go", "utils.go", "types.go"}, m[1]) {
-				t.Errorf("%s names the file %s: %v", page, m[1], err)
-			}
-		}
-		for _, m := range test.FindAllStringSubmatch(text, -1) {
-			if !tests[m[1]] && m[1] != "folder.TestName" {
-				t.Errorf("%s names the test %s, which does not exist", page, m[1])
-			}
-		}
-		for _, name := range variable.FindAllString(text, -1) {
-			if !known[name] {
-				t.Errorf("%s names the setting %s, which does not exist", page, name)
-			}
-		}
-	}
-}
 
 // The picture and the page about it show every package of the house and every module that it stands on.
 func TestArchitectureIsWhole(t *testing.T) {
