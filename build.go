@@ -84,29 +84,23 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 	if err != nil {
 		return err
 	}
-	rw.ceiling = rw.newCeiling()
+	challenger := o.Challenger
+	if challenger == nil {
+		challenger = challenge.NewWork(challenge.WorkOptions{Keys: rw.keys, Store: rw.store, Now: o.Now})
+	}
+	rw.ceiling = ceiling.New(ceiling.Options{ // that all nodes share
+		Store: rw.store, Challenger: challenger, Limit: int64(o.LimitGlobal), Capacity: rw.hasher.PerMinute, Alerts: rw.alerts, Now: o.Now, Log: o.Log,
+	})
 	rw.accounts = account.New(account.Config{
 		Store: rw.store, Keys: rw.keys, Hasher: rw.hasher, Policy: password.Policy{MinLength: o.PasswordMinLength}, Breaches: breaches, Engine: rw.sessions,
 		Refusals: refusals, Archive: rw.archive, Attempts: attempts, Mails: o.LimitMails, Alerts: rw.alerts, Signup: o.signupPolicy(), Addresses: addresses, API: requests, Ceiling: rw.ceiling, Watch: rw.watch, Blocks: rw.blocks, Metadata: schemas, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
-		DeletionDelay: o.DeletionDelay, Lifecycle: rw.follower,
+		Challenger: challenger, DeletionDelay: o.DeletionDelay, Lifecycle: rw.follower,
 	})
 	if err := rw.buildHandler(refusals, requests); err != nil {
 		return err
 	}
 	rw.start(mail.NewWorker(rw.store, sender, mail.WorkerOptions{Now: o.Now, Log: o.Log}), audit.NewSealer(rw.store, rw.keys, audit.SealerOptions{Now: o.Now, Log: o.Log}), refusals, rw.alerts, hooks)
 	return nil
-}
-
-// newCeiling makes the ceiling of attempts that all nodes share.
-func (rw *Ringwall) newCeiling() *ceiling.Ceiling {
-	o := rw.opt
-	challenger := o.Challenger
-	if challenger == nil {
-		challenger = challenge.NewWork(challenge.WorkOptions{Keys: rw.keys, Store: rw.store, Now: o.Now})
-	}
-	return ceiling.New(ceiling.Options{
-		Store: rw.store, Challenger: challenger, Limit: int64(o.LimitGlobal), Capacity: rw.hasher.PerMinute, Alerts: rw.alerts, Now: o.Now, Log: o.Log,
-	})
 }
 
 // The receivers among the targets of webhooks, by name.

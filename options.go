@@ -17,7 +17,7 @@ type Secret = secret.Text
 // NewSecret wraps a secret, such as the value of an environment variable.
 func NewSecret(text string) Secret { return secret.NewText(text) }
 
-// Challenger makes what strangers must solve while the ceiling of attempts is tripped, and takes the solutions. Our own is
+// Challenger makes what strangers must solve while the ceiling of attempts is tripped or half of their mails are spent, and takes the solutions. Our own is
 // proof of work. Our pages solve what has the members of ALTCHA's challenges (algorithm, challenge, maxnumber, salt,
 // signature); for another captcha bring pages of your own, which send what solves it as `challenge` of the JSON API.
 type Challenger = challenge.Challenger
@@ -132,9 +132,9 @@ type Options struct {
 	// TrustedProxyHeader is the one header that carries the client's address, such as "X-Forwarded-For". Default: none is believed.
 	TrustedProxyHeader string
 
-	// LimitMails is how many mails a minute strangers may cause, on all nodes together, by sign-ups, resets and new links;
-	// beyond it they are asked to wait, and an alert is raised. People on their own devices are not counted. Default: 120.
-	// Negative: no limit, in development only.
+	// LimitMails is how many mails a minute strangers may cause, on all nodes together, by sign-ups, resets and new links.
+	// From half of it on they must solve a challenge first, and an alert is raised; beyond it they are asked to wait. People on
+	// their own devices are not counted. Default: 120. Negative: no limit, in development only.
 	LimitMails int
 
 	// LimitAddress is how many sign-ins, codes, resets and the like an address may try; what was right does not count, and a

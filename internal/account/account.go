@@ -26,6 +26,7 @@ import (
 	"github.com/ringwall/ringwall/internal/alerts"
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/ceiling"
+	"github.com/ringwall/ringwall/internal/challenge"
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/lifecycle"
 	"github.com/ringwall/ringwall/internal/limits"
@@ -60,7 +61,7 @@ type Config struct {
 	Refusals  *audit.Refusals
 	Archive   *audit.Archive
 	Attempts  AttemptPolicy // D05, D25
-	Mails     int           // that strangers may cause in a minute; negative: any number
+	Mails     int           // that strangers may cause in a minute, the second half behind a challenge; negative: any number
 	Alerts    *alerts.Alerts
 	Signup    SignupPolicy
 	Addresses *limits.Addresses
@@ -76,7 +77,8 @@ type Config struct {
 	Now       func() time.Time
 	Log       *slog.Logger
 
-	DeletionDelay time.Duration // between asking for a deletion and its being done
+	Challenger    challenge.Challenger // of what mails ask for; the ceiling has its own
+	DeletionDelay time.Duration        // between asking for a deletion and its being done
 }
 
 // Service is the rules of people. It is safe for concurrent use.
@@ -137,50 +139,6 @@ func (s *Service) count(ctx context.Context, policy AttemptPolicy, what string, 
 	key := s.Keys.MAC(secret.Attempts, raw...)
 	attempt, err := s.Store.Reserve(ctx, key, policy, s.Now().UnixMicro())
 	return tryOf{key: key, count: attempt.Count}, attempt, err
-}
-
-// mailsAnHour is how many mails strangers everywhere may cause to one address. Beyond it nothing is sent, and nothing is said.
-var mailsAnHour = AttemptPolicy{Max: 20, WindowMicros: time.Hour.Microseconds(), LockMicros: time.Hour.Microseconds(), MaxMicros: time.Hour.Microseconds()}
-
-// reserveMail counts a request that mails something to an address. It is refused for one network at a time, so that a
-// stranger elsewhere cannot close the way for the owner. Quiet says that the address has had its mails of this hour. All
-// mails that strangers cause together have a budget too; who is known needs none of it.
-func (s *Service) reserveMail(ctx context.Context, by identity.Actor, what, address string, known bool) (quiet bool, err error) {
-	try, attempt, err := s.count(ctx, s.Attempts, what, address, network(by))
-	if err != nil {
-		return false, err
-	}
-	if !attempt.Admitted {
-		s.Refusals.Count(ctx, by, audit.Event{Name: audit.RateLimitExceeded, Reason: what})
-		return false, problem.New(problem.TooMany, "too-many-requests", "Too many mails were asked for. Wait a few minutes, and look into the folder for spam meanwhile.").After(s.coarse(attempt))
-	}
-	if !known {
-		if err := s.spendMail(ctx, by); err != nil {
-			s.giveBack(ctx, try)
-			return false, err
-		}
-	}
-	_, attempt, err = s.count(ctx, mailsAnHour, what+" from everywhere", address)
-	return !attempt.Admitted, err
-}
-
-const mailsOfStrangers = "mails of strangers"
-
-// spendMail takes one of the mails that strangers may cause in a minute, whoever they are for: a relay that is made to
-// send thousands loses its good name, and then nobody's mail arrives.
-func (s *Service) spendMail(ctx context.Context, by identity.Actor) error {
-	if s.Mails < 0 {
-		return nil
-	}
-	minute := time.Minute.Microseconds()
-	_, attempt, err := s.count(ctx, AttemptPolicy{Max: s.Mails, WindowMicros: minute, LockMicros: minute, MaxMicros: minute}, mailsOfStrangers)
-	if err != nil || attempt.Admitted {
-		return err
-	}
-	s.Refusals.Count(ctx, by, audit.Event{Name: audit.RateLimitExceeded, Reason: "mails"})
-	s.Alerts.Raise(ctx, alerts.Alert{Kind: alerts.Mails, What: "Strangers ask for more mails in a minute than LIMIT_MAILS allows.",
-		Count: 1, Help: "ringwall audit tail --event excess_rate_limit_exceeded; if these are people, raise LIMIT_MAILS"}) // whoever is refused here need not be who spent them
-	return problem.New(problem.TooMany, "too-many-requests", "Too many mails are being asked for at the moment. Wait a minute, then try again.").After(time.Minute)
 }
 
 // network is where a request comes from, as far as limits tell places apart.

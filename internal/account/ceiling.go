@@ -52,20 +52,18 @@ func (s *Service) told(ctx context.Context, by identity.Actor, err error) error 
 }
 
 // Challenge is what somebody would have to solve before they use a form now; nil if nothing. Whoever shows the cookie of a
-// known device is not asked before it is known whose it is.
-func (s *Service) Challenge(by identity.Actor, form, deviceCookie string) any {
-	if _, ours := s.signedDevice(deviceCookie); ours {
+// known device is not asked before it is known whose it is, where that makes a difference.
+func (s *Service) Challenge(ctx context.Context, by identity.Actor, form, deviceCookie string) any {
+	if _, ours := s.signedDevice(deviceCookie); ours && (form == challenge.Login || form == challenge.Forgot) {
 		return nil
 	}
-	return s.Ceiling.Challenge(form, by.Request().Address)
-}
-
-// admitLight asks for a challenge while the ceiling is tripped, though nothing is hashed.
-func (s *Service) admitLight(ctx context.Context, by identity.Actor, solution string, known bool) error {
-	a := attempt(by, challenge.Forgot, solution)
-	a.Light, a.Known = true, known
-	if err := s.refuses(ctx, by, a); err != nil {
-		return err
+	if form != challenge.Resend { // which the ceiling does not know
+		if asked := s.Ceiling.Challenge(form, by.Request().Address); asked != nil {
+			return asked
+		}
 	}
-	return s.admit(ctx, by, a, &tryOf{})
+	if !mailForm(form) {
+		return nil
+	}
+	return s.mailChallenge(ctx, attempt(by, form, ""))
 }

@@ -96,7 +96,8 @@ func (s *Service) reserveEmailChange(ctx context.Context, by identity.Actor, add
 		s.Refusals.Count(ctx, by, audit.Event{Name: audit.RateLimitExceeded, User: by.Subject().ID(), Session: by.Session(), Reason: "change address"})
 		return false, problem.New(problem.TooMany, "too-many-requests", "Too many changes of address were asked for. Wait a while.").After(s.coarse(attempt))
 	}
-	return s.reserveMail(ctx, by, "change address", address, true)
+	wish := proven(by, by.Subject().ID())
+	return s.reserveMail(ctx, by, &wish, "change address", address)
 }
 
 // stillProved reports, inside of a transaction, whether what [Service.prove] found holds: the same password, no lock, and

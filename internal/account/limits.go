@@ -102,11 +102,13 @@ func (s *Service) everybodyLimits(ctx context.Context) (list []Limited, err erro
 		list = append(list, Limited{Who: "strangers", Layer: "global", Refused: true, SinceMicros: since.UnixMicro(), UntilMicros: until.UnixMicro(),
 			Why: "very many attempts: a challenge comes first"})
 	}
-	now := s.Now().UnixMicro()
-	counter, err := s.Store.Counter(ctx, s.Keys.MAC(secret.Attempts, []byte(mailsOfStrangers)), now)
-	if err == nil && counter.LockedMicros > now {
-		list = append(list, Limited{Who: "strangers", Layer: "mails", Refused: true, Tries: counter.Tries, SinceMicros: counter.WindowMicros, UntilMicros: counter.LockedMicros,
-			Why: "more mails were asked for than LIMIT_MAILS allows"})
+	left, err := s.mailsLeft(ctx)
+	if left.half {
+		why := "half of LIMIT_MAILS is spent: a challenge comes first"
+		if left.all {
+			why = "all of LIMIT_MAILS is spent: nobody without a known device gets a mail"
+		}
+		list = append(list, Limited{Who: "strangers", Layer: "mails", Refused: true, Tries: left.tries, SinceMicros: left.since, UntilMicros: left.until, Why: why})
 	}
 	return list, err
 }

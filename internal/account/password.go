@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/ringwall/ringwall/internal/audit"
+	"github.com/ringwall/ringwall/internal/challenge"
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/secret"
@@ -31,13 +32,18 @@ func (s *Service) ForgotPassword(ctx context.Context, by identity.Actor, in Forg
 	if err == nil && !owns {
 		err = s.enterOnce(ctx, by)
 	}
+	wish := attempt(by, challenge.Forgot, in.Challenge)
+	wish.Light, wish.Known = true, owns // nothing is hashed
 	if err == nil {
-		err = s.admitLight(ctx, by, in.Challenge, owns)
+		err = s.refuses(ctx, by, wish)
 	}
 	if err != nil {
 		return err
 	}
-	quiet, err := s.reserveMail(ctx, by, "forgot", key, owns)
+	quiet, err := s.reserveMail(ctx, by, &wish, "forgot", key)
+	if err == nil {
+		err = s.admit(ctx, by, wish, &tryOf{})
+	}
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func (s *Service) SignUp(ctx context.Context, by identity.Actor, in SignUp) (flo
 	if err := s.refuses(ctx, by, wish); err != nil {
 		return flow, err
 	}
-	quiet, err := s.reserveMail(ctx, by, "signup", address.Key(), false)
+	quiet, err := s.reserveMail(ctx, by, &wish, "signup", address.Key())
 	if err != nil {
 		return flow, err
 	}
@@ -113,16 +113,24 @@ func (s *Service) codeMAC(canonical, code string) []byte {
 	return s.Keys.MAC(secret.Codes, []byte(canonical), []byte(code))
 }
 
+// Resend is what somebody sends whose mail to confirm did not arrive.
+type Resend struct {
+	Email      string
+	FlowCookie string // as sent
+	Challenge  string // the solution of one, if one was asked for
+	Lang       string
+}
+
 // ResendConfirmation mails a new link and code for a pending sign-up of an address; its earlier ones stop working. It
 // takes that of the browser that asks, else the newest from its network, else the newest. Strangers get the same answer,
-// at the same cost. Problems: too-many-requests.
-func (s *Service) ResendConfirmation(ctx context.Context, by identity.Actor, email, flow, lang string) error {
+// at the same cost. Problems: challenge-required, too-many-requests.
+func (s *Service) ResendConfirmation(ctx context.Context, by identity.Actor, in Resend) error {
 	defer evenly(ctx)()
 	if err := s.enterOnce(ctx, by); err != nil {
 		return err
 	}
-	key := canonical(email)
-	quiet, err := s.reserveMail(ctx, by, "resend", key, false)
+	key, wish := canonical(in.Email), attempt(by, challenge.Resend, in.Challenge)
+	quiet, err := s.reserveMail(ctx, by, &wish, "resend", key)
 	if err != nil {
 		return err
 	}
@@ -137,7 +145,7 @@ func (s *Service) ResendConfirmation(ctx context.Context, by identity.Actor, ema
 		if err != nil && !errors.Is(err, ErrMissing) {
 			return audit.Event{}, err
 		}
-		chosen, found := s.choose(pending, flow, network(by), now.UnixMicro())
+		chosen, found := s.choose(pending, in.FlowCookie, network(by), now.UnixMicro())
 		decoy := err == nil || !found || quiet
 		data := s.mailData(by, "nobody@invalid.invalid", "")
 		data.LinkExpires, data.CodeExpires = now.Add(signupLife), now.Add(codeLife)
@@ -150,7 +158,7 @@ func (s *Service) ResendConfirmation(ctx context.Context, by identity.Actor, ema
 			return audit.Event{}, err
 		}
 		data.Link, data.Code = s.link("verify-email", token), code
-		message := compose(mail.ConfirmSignup, User{}, lang, data)
+		message := compose(mail.ConfirmSignup, User{}, in.Lang, data)
 		message.Decoy = decoy
 		if err := tx.Enqueue(ctx, message); err != nil {
 			return audit.Event{}, err

@@ -45,7 +45,7 @@ const (
 	Spraying        = "spraying"         // a few passwords tried on many accounts
 	Stuffing        = "stuffing"         // stolen pairs of address and password tried from many networks
 	SessionGuessing = "session-guessing" // many session tokens that are none
-	Mails           = "mails"            // strangers cause more mails than they may
+	Mails           = "mails"            // strangers cause half of the mails that they may, or more
 	ForeignScript   = "foreign-script"   // browsers of several people stopped what a page of ours tried to run or load
 )
 

@@ -41,12 +41,13 @@ func (a *API) verifyEmail(ctx context.Context, req *chain.Request, in verifyInpu
 	}
 }
 
-type addressInput struct {
-	Email string `json:"email" required:"true" maxLength:"254"`
+type resendInput struct {
+	Email     string `json:"email" required:"true" maxLength:"254"`
+	Challenge string `json:"challenge,omitempty" maxLength:"2048" doc:"The solution of the challenge, if one was asked for."`
 }
 
-func (a *API) resendEmail(ctx context.Context, req *chain.Request, in addressInput) (reply[none], error) {
-	return reply[none]{}, a.accounts.ResendConfirmation(ctx, req.Actor, in.Email, req.Flow, req.Lang())
+func (a *API) resendEmail(ctx context.Context, req *chain.Request, in resendInput) (reply[none], error) {
+	return reply[none]{}, a.accounts.ResendConfirmation(ctx, req.Actor, account.Resend{Email: in.Email, FlowCookie: req.Flow, Challenge: in.Challenge, Lang: req.Lang()})
 }
 
 type forgotInput struct {

@@ -49,7 +49,7 @@ func (a *API) Routes() []chain.Route {
 		route(a, "POST", "/v1/signup", public, 202, a.signUp, "Sign up. The answer is the same for a taken address; the mail tells its owner.", "signup-closed", "password-weak", "challenge-required", "too-many-requests", "busy"),
 		route(a, "POST", "/v1/signup/invitation", public, 204, a.acceptInvitation, "Sign up by a mailed invitation. The address is confirmed by it; nobody is signed in.", "signup-closed", "link-invalid", "password-weak", "busy"),
 		route(a, "POST", "/v1/email/verify", public, 204, a.verifyEmail, "Confirm a sign-up by the mailed link's token, or by address and code. A client that did not sign up shows the password too.", "signup-closed", "link-invalid", "password-required", "login-failed", "too-many-requests", "busy"),
-		route(a, "POST", "/v1/email/resend", public, 202, a.resendEmail, "Mail a new link and code for a pending sign-up.", "too-many-requests"),
+		route(a, "POST", "/v1/email/resend", public, 202, a.resendEmail, "Mail a new link and code for a pending sign-up.", "challenge-required", "too-many-requests"),
 		route(a, "POST", "/v1/login", public, 200, a.login, "Sign in. Browsers get a cookie; with `bearer` another client gets the token in the body, once.", "login-failed", "reset-required", "deletion-pending", "challenge-required", "too-many-requests", "busy"),
 		route(a, "POST", "/v1/logout", public, 204, a.logout, "Sign out. Without a session it does nothing."),
 		{Method: "GET", Path: "/v1/session", Rule: in, Status: 200, Out: reflect.TypeFor[sessionReply](), Handler: chain.Check(a.session), Summary: "Who is signed in, and a CSRF token for this session."},

@@ -105,6 +105,7 @@ type Attempt struct {
 	Known    bool        // from a known device, or with another proof
 	Who      identity.ID // whose device, if Known
 	Solution string      // of a challenge, as sent
+	Redeemed bool        // that solution was right, and is used: something else asked for it first
 	Light    bool        // nothing is hashed: it needs a challenge like the others, and takes nothing of the ceiling
 }
 
@@ -235,7 +236,7 @@ func (c *Ceiling) Pass(ctx context.Context, a Attempt) (Place, error) {
 		return Place{}, c.refusal(a, got.verdict)
 	}
 	place := Place{c, a, known, got.minute}
-	if !got.redeem {
+	if !got.redeem || a.Redeemed {
 		return place, nil
 	}
 	fresh, err := c.Challenger.Redeem(ctx, c.asked(a), a.Solution)
@@ -293,7 +294,7 @@ func (c *Ceiling) Hot(ctx context.Context) (since, until time.Time, err error) {
 }
 
 func (c *Ceiling) solved(a Attempt) bool {
-	return a.Solution != "" && a.Form != "" && c.Challenger.Check(c.asked(a), a.Solution)
+	return a.Redeemed || a.Solution != "" && a.Form != "" && c.Challenger.Check(c.asked(a), a.Solution)
 }
 
 func (c *Ceiling) asked(a Attempt) challenge.Asked {

@@ -21,6 +21,7 @@ const (
 	Login  = "login"
 	SignUp = "signup"
 	Forgot = "forgot"
+	Resend = "resend"
 )
 
 // MaxBytes is the longest solution that is looked at.
@@ -28,9 +29,9 @@ const MaxBytes = 2048
 
 // Asked is an attempt before which something must be solved.
 type Asked struct {
-	Form   string     // [Login], [SignUp] or [Forgot]
+	Form   string     // [Login], [SignUp], [Forgot] or [Resend]
 	Client netip.Addr // where it comes from; zero if that is unknown
-	Excess float64    // attempts a minute, as a multiple of how many are admitted without a challenge
+	Excess float64    // attempts a minute, as a multiple of how many are admitted without a challenge; for mails, from 1 where half of their budget is spent to 8 where all is
 }
 
 // Challenger makes challenges and takes their solutions. It must be safe for concurrent use.

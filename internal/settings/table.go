@@ -95,7 +95,7 @@ func rules() []Setting {
 		{Name: "LIMIT_GLOBAL", Example: "600/1m", Users: servers, into: func(v *Values) any { return &v.LimitGlobal },
 			Help: "The attempts a minute that may reach the hashing of passwords, on all nodes together; without it ten times the median of a week, and at least half of what can be hashed; off in dev alone."},
 		{Name: "LIMIT_MAILS", Default: "120/1m", Example: "600/1m", Users: servers, into: func(v *Values) any { return &v.LimitMails },
-			Help: "The mails a minute that strangers may cause, on all nodes together; people on their own devices are not counted; off in dev alone."},
+			Help: "The mails a minute that strangers may cause, on all nodes together; the second half of them behind a challenge; people on their own devices are not counted; off in dev alone."},
 		{Name: "LIMIT_API", Default: "600/1m", Example: "1200/1m", Users: servers, into: func(v *Values) any { return &v.LimitAPI },
 			Help: "The requests that one person may make to the JSON API in a time, in all sessions together, on each node, one to three limits separated by commas; checks of a session do not count; off in dev alone."},
 		{Name: "LOG_LEVEL", Default: "info", Example: "warn", Users: servers, into: func(v *Values) any { return &v.LogLevel },

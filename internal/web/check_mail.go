@@ -3,6 +3,8 @@ package web
 import (
 	"net/http"
 
+	"github.com/ringwall/ringwall/internal/account"
+	"github.com/ringwall/ringwall/internal/challenge"
 	"github.com/ringwall/ringwall/internal/problem"
 )
 
@@ -10,7 +12,7 @@ import (
 func (v *visit) checkMailPage() *page {
 	noted := v.noted()
 	p := v.page("check_mail", "email", "code", "password")
-	p.proof = "password"
+	p.proof, p.form = "password", challenge.Resend
 	p.Values["email"] = noted.Email
 	if p.ReturnTo == "" {
 		p.ReturnTo = noted.ReturnTo
@@ -26,7 +28,11 @@ type checkMail struct {
 }
 
 // checkMail answers GET /check-mail.
-func (v *visit) checkMail() { v.show(http.StatusOK, v.checkMailPage()) }
+func (v *visit) checkMail() {
+	p := v.checkMailPage()
+	v.askFor(p, p.form)
+	v.show(http.StatusOK, p)
+}
 
 type codeForm struct {
 	Email    string `form:"email" required:"true"`
@@ -61,8 +67,9 @@ func (v *visit) postCheckMail() {
 }
 
 type resendForm struct {
-	Email    string `form:"email" required:"true"`
-	ReturnTo string `form:"return_to"`
+	Email     string `form:"email" required:"true"`
+	ReturnTo  string `form:"return_to"`
+	Challenge string `form:"challenge"`
 }
 
 // postResend answers POST /check-mail/resend, alike for every address.
@@ -79,7 +86,8 @@ func (v *visit) postResend() {
 		v.again(p, err)
 		return
 	}
-	if err := v.web.Accounts.ResendConfirmation(v.r.Context(), v.by(), in.Email, v.ask.Flow, v.lang.tag); err != nil {
+	err = v.web.Accounts.ResendConfirmation(v.r.Context(), v.by(), account.Resend{Email: in.Email, FlowCookie: v.ask.Flow, Challenge: in.Challenge, Lang: v.lang.tag})
+	if err != nil {
 		v.again(p, err)
 		return
 	}

@@ -62,8 +62,8 @@ func (p *people) ConfirmByToken(_ context.Context, _ identity.Actor, token, flow
 func (p *people) ConfirmByCode(_ context.Context, _ identity.Actor, email, code, flow, _ string) error {
 	return p.did("ConfirmByCode", email, code, flow)
 }
-func (p *people) ResendConfirmation(_ context.Context, _ identity.Actor, email, _, _ string) error {
-	return p.did("ResendConfirmation", email)
+func (p *people) ResendConfirmation(_ context.Context, _ identity.Actor, in account.Resend) error {
+	return p.did("ResendConfirmation", in.Email)
 }
 func (p *people) SignIn(_ context.Context, _ identity.Actor, in account.SignIn) (account.SignedIn, error) {
 	return account.SignedIn{Token: secret.NewText("session")}, p.did("SignIn", in.Email, in.DeviceCookie)

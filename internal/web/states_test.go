@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"flag"
@@ -79,7 +80,9 @@ func states() []state {
 			return failing(h, errSolve).post("/auth/login", append(login, "remember", "1", "return_to", "/invoices")...)
 		}},
 		{"login-asked", 200, func(h *house) *http.Response {
-			h.Challenge = func(identity.Actor, string, string) any { return map[string]any{"algorithm": "SHA-256"} }
+			h.Challenge = func(context.Context, identity.Actor, string, string) any {
+				return map[string]any{"algorithm": "SHA-256"}
+			}
 			return h.get("/auth/login")
 		}},
 		{"signup-challenge", 403, func(h *house) *http.Response {
@@ -120,6 +123,15 @@ func states() []state {
 			return h.get("/auth/check-mail", "Cookie", noteOf("ada@example.org"))
 		}},
 		{"check-mail-unknown", 200, func(h *house) *http.Response { return h.get("/auth/check-mail") }},
+		{"resend-challenge", 403, func(h *house) *http.Response {
+			return failing(h, errSolve).post("/auth/check-mail/resend", "email", "ada@example.org")
+		}},
+		{"resend-asked", 200, func(h *house) *http.Response {
+			h.Challenge = func(context.Context, identity.Actor, string, string) any {
+				return map[string]any{"algorithm": "SHA-256"}
+			}
+			return h.get("/auth/check-mail")
+		}},
 		{"check-mail-resent", 200, func(h *house) *http.Response {
 			return h.get("/auth/check-mail?done=mail-sent", "Cookie", noteOf("ada@example.org"))
 		}},

@@ -35,7 +35,7 @@ type Entrance interface {
 	PendingByToken(ctx context.Context, token, flow string) (account.Pending, error)
 	ConfirmByToken(ctx context.Context, by identity.Actor, token, flow, password string) error
 	ConfirmByCode(ctx context.Context, by identity.Actor, email, code, flow, password string) error
-	ResendConfirmation(ctx context.Context, by identity.Actor, email, flow, lang string) error
+	ResendConfirmation(ctx context.Context, by identity.Actor, in account.Resend) error
 	SignIn(ctx context.Context, by identity.Actor, in account.SignIn) (account.SignedIn, error)
 	ForgotPassword(ctx context.Context, by identity.Actor, in account.Forgotten) error
 	ResetByToken(ctx context.Context, token string) (account.Pending, error)
@@ -129,7 +129,7 @@ type Config struct {
 	DeletionDelay time.Duration
 	// Challenge is what the actor would have to solve before they use a form now, so that the page can begin with it before
 	// it is sent; nil if nothing. A nil Challenge asks only after the form was sent.
-	Challenge func(by identity.Actor, form, deviceCookie string) any
+	Challenge func(ctx context.Context, by identity.Actor, form, deviceCookie string) any
 
 	// Development adds the page of mails, which needs Mails.
 	Development bool

@@ -113,6 +113,14 @@ func entranceStates() []state {
 			return b
 		}},
 		{"signup", visiting("/auth/signup")},
+		{"signup-challenge", func(t *testing.T) *browser {
+			s, _ := mailFlooded(t)
+			b := open(t, s.URL, as{address: home})
+			b.visit("/auth/signup")
+			b.fill("Email address", ann)
+			b.until(solved)
+			return b
+		}},
 		{"signup-typing", visiting("/auth/signup", func(b *browser) {
 			b.fill("Your name", "Ann Example")
 			b.fill("Email address", ann)
@@ -155,6 +163,17 @@ func entranceStates() []state {
 		{"reset-password-spent", visiting("/auth/reset-password?token=used")},
 		{"verify-email-spent", visiting("/auth/verify-email?token=used")},
 		{"check-mail-unknown", visiting("/auth/check-mail")},
+		{"check-mail-challenge", func(t *testing.T) *browser {
+			s, _ := mailFlooded(t)
+			b := open(t, s.URL, as{address: home})
+			b.visit("/auth/signup")
+			b.fill("Email address", "new@example.org")
+			b.fill("Password", first)
+			b.until(solved)
+			b.press("Create account")
+			b.until(solved)
+			return b
+		}},
 		{"check-mail-mistyped", visiting("/auth/check-mail", func(b *browser) {
 			b.fill("Email address", "ann at example.org")
 			b.press("Confirm address")

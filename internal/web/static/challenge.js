@@ -44,7 +44,7 @@ function searcher(salt, wanted) {
   };
 }
 
-const input = document.querySelector("[data-puzzle]"), form = input.form, button = form.querySelector("button.act");
+const input = document.querySelector("[data-puzzle]"), form = input.form, button = form.querySelector("button:not([type])");
 const box = form.querySelector(".puzzle"), bar = box.querySelector("progress"), said = document.getElementById("puzzle-state");
 const puzzle = JSON.parse(input.dataset.puzzle), fits = searcher(puzzle.salt, puzzle.challenge);
 let number = 0;

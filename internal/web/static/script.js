@@ -28,7 +28,7 @@ for (const box of document.querySelectorAll("[data-meter]")) {
   update();
 }
 
-for (const button of document.querySelectorAll("[data-wait]")) {
+for (const button of document.querySelectorAll("button[data-wait]")) {
   const label = button.textContent;
   let left = Number(button.dataset.wait);
   const tick = () => {
