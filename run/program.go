@@ -13,8 +13,9 @@ import (
 func runners() []string {
 	return []string{
 		"sh", "bash", "dash", "ash", "rbash", "zsh", "ksh", "ksh93", "mksh", "csh", "tcsh", "fish", "busybox", "toybox", "rc",
-		"env", "xargs", "sudo", "su", "doas", "runuser", "setpriv", "chroot", "unshare", "nsenter", "nohup", "nice", "ionice",
+		"env", "xargs", "sudo", "su", "doas", "pkexec", "runuser", "setpriv", "chroot", "unshare", "nsenter", "nohup", "nice", "ionice",
 		"setsid", "timeout", "stdbuf", "script", "watch", "ssh", "parallel", "make", "awk", "gawk", "mawk", "systemd-run",
+		"time", "flock", "taskset", "chrt", "prlimit", "setarch", "strace", "unbuffer", "expect", "ed", "ex", "vi", "vim",
 	}
 }
 
@@ -41,7 +42,7 @@ func resolve(program string) (string, error) {
 }
 
 // trusted is [ErrProgram] unless the path leads to a program that only root and the user of this process can change or
-// replace: it, and each folder above it.
+// replace: it, and each folder or symbolic link above it.
 func trusted(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -51,12 +52,12 @@ func trusted(path string) error {
 		return fmt.Errorf("run %s: %w: it is no program", path, ErrProgram)
 	}
 	for at := path; ; at = filepath.Dir(at) {
-		info, err := os.Stat(at)
+		info, err := os.Lstat(at)
 		if err != nil {
 			return fmt.Errorf("run %s: %w: %w", path, ErrProgram, err)
 		}
 		if !isOurs(info) {
-			return fmt.Errorf("run %s: %w: somebody else could replace it, because %s may be written by others", path, ErrProgram, at)
+			return fmt.Errorf("run %s: %w: somebody else could replace it, because %s is theirs or may be written by others", path, ErrProgram, at)
 		}
 		if at == filepath.Dir(at) {
 			return nil
@@ -64,15 +65,16 @@ func trusted(path string) error {
 	}
 }
 
-// isOurs reports whether only root and the user of this process may write. In a folder like /tmp, where everybody may
+// isOurs reports whether only root and the user of this process may write. A link of somebody else's leads to what they like,
+// whoever owns that. In a folder like /tmp, where everybody may
 // but nobody can replace what belongs to another (the sticky bit), it is the entry's owner that counts.
 func isOurs(info fs.FileInfo) bool {
 	owner, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || owner.Uid != 0 && int(owner.Uid) != os.Geteuid() {
 		return false
 	}
-	if info.IsDir() && info.Mode()&fs.ModeSticky != 0 {
-		return true
+	if info.Mode()&fs.ModeSymlink != 0 || info.IsDir() && info.Mode()&fs.ModeSticky != 0 {
+		return true // nobody writes a link: they make another, if the folder lets them
 	}
 	return info.Mode()&0o002 == 0 && (info.Mode()&0o020 == 0 || owner.Gid == 0)
 }
