@@ -3,6 +3,7 @@ package ringwalltest_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -31,6 +32,7 @@ func (n *notes) mux() *authz.Mux {
 	}
 	mux.HandleFunc("GET /{$}", authz.Public(), n.say)
 	mux.HandleFunc("POST /notes", authz.SignedIn(), n.add)
+	mux.HandleFunc("POST /subscribe", ruleOf(n.holes["a form that anybody sends"], authz.Public(), authz.SignedIn()), n.say)
 	mux.HandleFunc("GET /notes/{id}", authz.SignedIn(), n.own("reads anybody's", n.say))
 	mux.HandleFunc("DELETE /notes/{id}", authz.SignedIn(), n.own("deletes anybody's", n.say))
 	mux.HandleFunc("GET /admin/notes", rule("anybody administers", authz.Role("admin")), n.say)
@@ -56,6 +58,13 @@ func (n *notes) mux() *authz.Mux {
 		mux.HandleFunc("GET /notes", authz.SignedIn(), n.say)
 	}
 	return mux
+}
+
+func ruleOf(hole bool, open, closed authz.Rule) authz.Rule {
+	if hole {
+		return open
+	}
+	return closed
 }
 
 func (n *notes) say(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("notes")) }
@@ -115,6 +124,7 @@ func table(t *testing.T) func(p ringwalltest.People) []ringwalltest.Row {
 			{Pattern: "GET /{$}", Path: "/", Want: ringwalltest.Public(200)},
 			{Pattern: "GET /notes", Want: ringwalltest.SignedIn(200)},
 			{Pattern: "POST /notes", Want: ringwalltest.SignedIn(200)},
+			{Pattern: "POST /subscribe", Body: url.Values{"to": {"news"}}, Want: ringwalltest.SignedIn(200)},
 			{Pattern: "GET /notes/{id}", Path: add(), Want: ringwalltest.OwnerOnly(200)},
 			{Pattern: "DELETE /notes/{id}", Make: add, Want: ringwalltest.OwnerOnly(200)},
 			{Pattern: "GET /admin/notes", Want: ringwalltest.AdministratorsOnly(200)},
