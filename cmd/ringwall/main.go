@@ -31,6 +31,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -117,12 +118,15 @@ func (a *app) fail(err error) int {
 			}
 			text += "\n  " + field.Name + ": " + field.Detail
 		}
+		if p.Kind == problem.Unavailable {
+			text += causeOf(p)
+		}
 		if p.Kind == problem.Malformed || p.Kind == problem.Invalid {
 			status = statusMisuse
 		}
 	}
 	if parse, ok := errors.AsType[*kong.ParseError](err); ok {
-		if !strings.HasSuffix(text, "?") {
+		if !strings.HasSuffix(text, "?") && !strings.HasSuffix(text, "...") {
 			text += "."
 		}
 		text += "\nFor how to use it, run: " + strings.TrimSpace("ringwall "+commandOf(parse.Context)) + " --help"
@@ -138,6 +142,18 @@ func (a *app) fail(err error) int {
 	}
 	_, _ = fmt.Fprintln(a.err, "ringwall: "+printable(text))
 	return status
+}
+
+// causeOf tells why the database is out of reach: whoever runs a command may know, and has nothing else to go by.
+func causeOf(p *problem.Error) string {
+	cause, told := p.Unwrap(), []string{""}
+	if cause == nil {
+		return ""
+	}
+	for line := range strings.Lines(redact(cause.Error())) {
+		told = append(told, strings.TrimSpace(line))
+	}
+	return strings.Join(slices.Compact(told), "\n  ") // PostgreSQL is tried with and without TLS, and says the same twice
 }
 
 // commandOf is how far the command line could be understood.

@@ -155,7 +155,7 @@ func migrationFaults(v *settings.Values) settings.Faults {
 	case isPostgres(database) && !owned:
 		c.fault("DATABASE_OWNER", "is not set. On PostgreSQL the owner of the tables migrates, so that the server needs no right to: set it to the same database as its owner, as postgres://owner@host/database.")
 	case isPostgres(database) && !isPostgres(v.DatabaseOwner):
-		c.fault("DATABASE_OWNER", "is not postgres://…, but RINGWALL_DATABASE is.")
+		c.fault("DATABASE_OWNER", "is not postgres://…, but RINGWALL_DATABASE is. Set it to the same database as its owner, as postgres://owner@host/database.")
 	case isPostgres(database) && userOf(database) == userOf(v.DatabaseOwner):
 		c.fault("DATABASE", "names the same role as RINGWALL_DATABASE_OWNER. Make a role of its own for the server, which owns nothing: CREATE ROLE ringwall_runtime LOGIN")
 	}

@@ -113,7 +113,11 @@ func (a *app) openDirectDoor(ctx context.Context, v *settings.Values, held *fold
 		if held != nil {
 			held.release()
 		}
-		return nil, fmt.Errorf("no server answers at %s, and the database cannot be opened directly: %w", v.Data, err)
+		why := "the database cannot be opened directly"
+		if _, ok := errors.AsType[*ringwall.OptionsError](err); ok {
+			why = "without one a command needs the settings of `ringwall serve`"
+		}
+		return nil, fmt.Errorf("no server answers at %s, and %s: %w", v.Data, why, err)
 	}
 	return &directDoor{rw, held, userName(strconv.Itoa(os.Geteuid()))}, nil
 }

@@ -101,7 +101,7 @@ func roleFaults(ctx context.Context, v *settings.Values) (settings.Faults, error
 	defer cancel()
 	rights, err := ringwall.RuntimeRoleFaults(ctx, database.Reveal())
 	if err != nil {
-		return nil, fmt.Errorf("the database cannot be used: %s", redact(err.Error()))
+		return nil, fmt.Errorf("the database cannot be used: %w", err)
 	}
 	var faults settings.Faults
 	for _, right := range rights {

@@ -76,6 +76,12 @@ func (a *app) confirm(text string) error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read the confirmation: %w", err)
 	}
+	if err != nil { // the input ended, and the line of the question has not
+		_, _ = fmt.Fprintln(a.err)
+	}
+	if err != nil && line == "" {
+		return misuse{errors.New("nobody answered. Nothing was deleted; without a terminal, use --yes")}
+	}
 	if strings.TrimSpace(line) != text {
 		return misuse{errors.New("that is something else. Nothing was deleted; type the same again, or use --yes")}
 	}
