@@ -4,6 +4,8 @@ import (
 	"context"
 	"strconv"
 	"strings"
+
+	"github.com/ringwall/ringwall/internal/alerts"
 )
 
 type alertCommands struct {
@@ -13,19 +15,6 @@ type alertCommands struct {
 
 // Help is the example.
 func (alertCommands) Help() string { return "Example:\n\n    ringwall alert list" }
-
-type alertView struct {
-	ID         string   `json:"id"`
-	Kind       string   `json:"kind"`
-	Key        string   `json:"key"`
-	What       string   `json:"what"`
-	Where      []string `json:"where"`
-	Count      int64    `json:"count"`
-	Help       string   `json:"help"`
-	OpenedAt   string   `json:"opened_at"`
-	LastSeenAt string   `json:"last_seen_at"`
-	ClosedAt   string   `json:"closed_at,omitempty"`
-}
 
 type alertList struct {
 	Limit int  `default:"20" help:"How many, at most 1000."`
@@ -40,7 +29,7 @@ func (alertList) Help() string {
 // Run lists alerts.
 func (c *alertList) Run(ctx context.Context, a *app, group *alertCommands) error {
 	var out struct {
-		Alerts []alertView `json:"alerts"`
+		Alerts []alerts.View `json:"alerts"`
 	}
 	if err := a.call(ctx, group.settingFlags, "alert.list", map[string]int{"limit": c.Limit}, &out); err != nil {
 		return err
