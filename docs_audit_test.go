@@ -164,8 +164,10 @@ func reasonsInUse(house tree) map[string][]string {
 			return true
 		})
 	}
-	// The reasons of these are not literals in the place where they are written: the counters of a sign-in, the codes of refused input, roles.
-	used["LoginFailMax"] = append(used["LoginFailMax"], "login", "login from device")
+	// The reasons of these are not literals in the place where they are written: the counters of a sign-in, what the holder of a link
+	// proves, the codes of refused input, roles.
+	used["LoginFailMax"] = append(used["LoginFailMax"], "login", "login from device", "confirm", "address")
+	used["LoginFail"] = append(used["LoginFail"], "confirm", "address")
 	used["InputValidationFail"] = append(used["InputValidationFail"], "malformed", "invalid")
 	used["MaliciousExtraneous"] = append(used["MaliciousExtraneous"], "invalid")
 	used["AuthzChange"] = append(used["AuthzChange"], "granted", "revoked")

@@ -97,6 +97,7 @@ var (
 	errLink     = problem.New(problem.Invalid, "link-invalid", "This link or code does not work any more. Ask for a new one.")
 	errPassword = problem.New(problem.Forbidden, "password-required", "Enter the password that was chosen at sign-up.")
 	errWrong    = problem.New(problem.Unauthenticated, "login-failed", "The password is wrong.")
+	errUnchosen = problem.New(problem.Unauthenticated, "login-failed", "That is not the password that was chosen at sign-up.")
 	errNotFound = problem.New(problem.Missing, "not-found", "There is nothing here that you may see.")
 	errSignIn   = problem.New(problem.Unauthenticated, "unauthenticated", "Sign in first.")
 )

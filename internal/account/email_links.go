@@ -94,7 +94,7 @@ func (s *Service) UseEmailLink(ctx context.Context, by identity.Actor, token, ty
 		if typed == "" {
 			return false, errProof
 		}
-		if err := s.proveHolder(ctx, by, click.user, typed); err != nil {
+		if err := s.proveHolder(ctx, by, proof{user: click.user.ID, row: click.user.ID, password: click.user.Password, what: "address", wrong: errWrong}, typed); err != nil {
 			return false, err
 		}
 	}
@@ -116,32 +116,6 @@ func (s *Service) UseEmailLink(ctx context.Context, by identity.Actor, token, ty
 		err = errors.Join(errLink, s.dropEmailChange(ctx, by, click))
 	}
 	return changed && err == nil, err
-}
-
-// proveHolder checks the password of an account whose link somebody holds who is not signed in.
-func (s *Service) proveHolder(ctx context.Context, by identity.Actor, user User, typed string) error {
-	try, err := s.reserve(ctx, by, user.ID, "address", user.ID.String())
-	if err == nil {
-		err = s.admit(ctx, by, proven(by, user.ID), &try)
-	}
-	if err != nil {
-		return err
-	}
-	phc, err := s.openPassword(ctx, by, user.ID, user.Password)
-	if err != nil {
-		s.abandon(ctx, try)
-		return err
-	}
-	ok, _, err := s.verify(ctx, try, false, phc, typed)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		s.Refusals.Count(ctx, by, audit.Event{Name: audit.LoginFail, User: user.ID, Reason: "address"})
-		return errWrong
-	}
-	s.giveBack(ctx, try)
-	return nil
 }
 
 // takeEmailClick uses the link up. Of fifty parallel calls one succeeds, and a lock or a new password meanwhile lets none.

@@ -230,3 +230,38 @@ func (s *Service) barred(ctx context.Context, by identity.Actor, user User, lang
 	}
 	return refusal
 }
+
+// proof is the password that somebody must know who holds a mailed link and is not signed in.
+type proof struct {
+	user     identity.ID // whose account it is about; zero while there is none
+	row      identity.ID // the row that the password stands in, sealed
+	password []byte
+	what     string // for the counter and the audit log
+	wrong    error  // the answer to another password
+}
+
+// proveHolder checks the password. A right one costs no try.
+func (s *Service) proveHolder(ctx context.Context, by identity.Actor, p proof, typed string) error {
+	try, err := s.reserve(ctx, by, p.user, p.what, p.row.String())
+	if err == nil {
+		err = s.admit(ctx, by, proven(by, p.row), &try)
+	}
+	if err != nil {
+		return err
+	}
+	phc, err := s.openPassword(ctx, by, p.row, p.password)
+	if err != nil {
+		s.abandon(ctx, try)
+		return err
+	}
+	ok, _, err := s.verify(ctx, try, false, phc, typed)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		s.Refusals.Count(ctx, by, audit.Event{Name: audit.LoginFail, User: p.user, Reason: p.what})
+		return p.wrong
+	}
+	s.giveBack(ctx, try)
+	return nil
+}

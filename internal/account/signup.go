@@ -11,7 +11,6 @@ import (
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/lifecycle"
 	"github.com/ringwall/ringwall/internal/mail"
-	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/password"
 )
@@ -266,7 +265,7 @@ func (s *Service) confirm(ctx context.Context, by identity.Actor, signup Signup,
 		if typed == "" {
 			return errPassword
 		}
-		if err := s.proveSignup(ctx, by, signup, typed); err != nil {
+		if err := s.proveHolder(ctx, by, proof{row: signup.ID, password: signup.Password, what: "confirm", wrong: errUnchosen}, typed); err != nil {
 			return err
 		}
 	}
@@ -292,28 +291,4 @@ func (s *Service) confirm(ctx context.Context, by identity.Actor, signup Signup,
 		return errLink
 	}
 	return err
-}
-
-func (s *Service) proveSignup(ctx context.Context, by identity.Actor, signup Signup, typed string) error {
-	try, err := s.reserve(ctx, by, identity.ID{}, "confirm", signup.ID.String())
-	if err == nil {
-		err = s.admit(ctx, by, proven(by, signup.ID), &try)
-	}
-	if err != nil {
-		return err
-	}
-	phc, err := s.openPassword(ctx, by, signup.ID, signup.Password)
-	if err != nil {
-		s.abandon(ctx, try)
-		return err
-	}
-	ok, _, err := s.verify(ctx, try, false, phc, typed)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		s.Refusals.Count(ctx, by, audit.Event{Name: audit.LoginFail, Reason: "confirm"})
-		return problem.New(problem.Unauthenticated, "login-failed", "That is not the password that was chosen at sign-up.")
-	}
-	return nil
 }
