@@ -24,6 +24,12 @@ func ClientAddress(r *http.Request, trusted []netip.Prefix, header string) netip
 	if header == "" || !isTrusted(peer, trusted) {
 		return peer
 	}
+	return farthest(r, peer, trusted, header)
+}
+
+// farthest is the first address outside of trusted. It is apart from [ClientAddress] because what a walk works on goes to
+// the heap, which an address without proxies need not.
+func farthest(r *http.Request, peer netip.Addr, trusted []netip.Prefix, header string) netip.Addr {
 	walk := commaHops
 	if strings.EqualFold(header, "Forwarded") {
 		walk = forwardedHops
