@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,7 +25,7 @@ func (l *Limiter) nameFields() {
 		l.labels[i] = l.name + "-" + short(w.Per)
 		policies[i] = fmt.Sprintf("%q;q=%d;w=%d", l.labels[i], w.Quota, int64(w.Per/time.Second))
 	}
-	l.policy = strings.Join(policies, ", ")
+	l.policy = slices.Clip([]string{strings.Join(policies, ", ")}) // so that an Add by a handler copies it
 }
 
 // Handler limits what reaches next, and sets the fields on every answer. What does not fit is answered 429.
@@ -51,7 +53,8 @@ func (l *Limiter) Admit(ctx context.Context, h http.Header, key Key, cost int) e
 // SetFields adds RateLimit-Policy and RateLimit to the headers of an answer; [Limiter.Handler] does so by itself. Several
 // limits on one answer are one list.
 func (l *Limiter) SetFields(h http.Header, d Decision) {
-	var now strings.Builder
+	var room [128]byte
+	now := room[:0]
 	for i := range l.windows {
 		s, wait := d.Windows[i], d.Windows[i].Whole
 		if !d.Admitted {
@@ -59,13 +62,23 @@ func (l *Limiter) SetFields(h http.Header, d Decision) {
 				continue // this window would have admitted it
 			}
 		}
-		if now.Len() > 0 {
-			now.WriteString(", ")
+		if len(now) > 0 {
+			now = append(now, ", "...)
 		}
-		fmt.Fprintf(&now, "%q;r=%d;t=%d", l.labels[i], s.Left, seconds(wait))
+		now = append(append(append(now, '"'), l.labels[i]...), `";r=`...)
+		now = append(strconv.AppendInt(now, int64(s.Left), 10), ";t="...)
+		now = strconv.AppendInt(now, seconds(wait), 10)
 	}
-	h.Add(headerPolicy, l.policy)
-	h.Add(headerLimit, now.String())
+	h[headerPolicy] = join(h[headerPolicy], l.policy)
+	h[headerLimit] = join(h[headerLimit], []string{string(now)})
+}
+
+// join is both lists. Lines may be shared by all answers, with no room behind them.
+func join(have, lines []string) []string {
+	if len(have) == 0 {
+		return lines
+	}
+	return append(have, lines...)
 }
 
 // refusal is the problem quota-exceeded of the draft, with the member violated-policies that it defines. Its type is ours

@@ -126,7 +126,7 @@ type Limiter struct {
 	memory  *memory
 	clock   clock
 	failing atomic.Bool
-	policy  string
+	policy  []string
 	labels  [MaxWindows]string
 }
 
