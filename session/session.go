@@ -77,5 +77,18 @@ func ProofOf(ctx context.Context) Proof {
 // Request input cannot make an [identity.Actor], so nothing outside of Ringwall can call With to any effect.
 func With(ctx context.Context, s Session, proof Proof) context.Context {
 	s.proof = proof
-	return context.WithValue(ctx, key{}, &s)
+	return &holder{ctx, s}
+}
+
+// holder is a context with its session in one piece of memory.
+type holder struct {
+	context.Context
+	session Session
+}
+
+func (h *holder) Value(k any) any {
+	if k == (key{}) {
+		return &h.session
+	}
+	return h.Context.Value(k)
 }
