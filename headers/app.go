@@ -62,10 +62,18 @@ func (p *Policy) complete(h http.Header) {
 	set(h, p.always)
 	delete(h, "Server")
 	delete(h, "X-Powered-By")
-	public, chosen := isPublic(h["Cache-Control"]), !isEmpty(h[contentPolicy])
-	for _, f := range p.unlessSet {
-		if isEmpty(h[f.name]) && !(chosen && f.name == contentReports) { // which would report on a policy that is not in force
-			h[f.name] = f.value
+	public, chosen := false, false
+	for i := range p.unlessSet {
+		f := &p.unlessSet[i]
+		switch have := h[f.name]; {
+		case isEmpty(have):
+			if !chosen || f.name != contentReports { // which would report on a policy that is not in force
+				h[f.name] = f.value
+			}
+		case f.name == contentPolicy: // it stands before its reports
+			chosen = true
+		case f.name == cacheControl:
+			public = isPublic(have)
 		}
 	}
 	if kind := h["Content-Type"]; len(kind) == 1 && strings.EqualFold(kind[0], "text/html") {

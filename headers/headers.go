@@ -146,6 +146,7 @@ const (
 	leastEnough = "object-src 'none'; base-uri 'none'; frame-ancestors 'none'" // beside a policy that only reports
 	varyOn      = "Cookie, Authorization, Origin, Sec-Fetch-Site"
 
+	cacheControl    = "Cache-Control"
 	contentPolicy   = "Content-Security-Policy"
 	contentReports  = "Content-Security-Policy-Report-Only"
 	reportEndpoints = "Reporting-Endpoints"
@@ -196,7 +197,7 @@ func New(o Options) (*Policy, error) {
 	profile := func(referrer string) []field {
 		return []field{
 			one("Referrer-Policy", referrer),
-			one("Cache-Control", "no-store"),
+			one(cacheControl, "no-store"),
 			one("Cross-Origin-Opener-Policy", "same-origin"),
 			one("Cross-Origin-Embedder-Policy", "require-corp"),
 			one("Cross-Origin-Resource-Policy", "same-origin"),
@@ -220,7 +221,7 @@ func contents(o Options, policy string) []field {
 	report := reporting(o.ReportTo)
 	fields := []field{one(contentPolicy, policy+report)}
 	if o.ReportOnly {
-		fields = []field{one(contentReports, policy+report), one(contentPolicy, leastEnough+report)}
+		fields = []field{one(contentPolicy, leastEnough+report), one(contentReports, policy+report)}
 	}
 	if o.ReportTo != "" {
 		fields = append(fields, one(reportEndpoints, `csp="`+o.ReportTo+`"`))
