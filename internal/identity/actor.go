@@ -61,7 +61,7 @@ type Actor struct {
 	session ID
 	proved  time.Time
 	granted Granted
-	request Request
+	request *Request // nil: the zero Request; a pointer, because every request copies its actor and few ask where from
 }
 
 // Granted is what a person has been given. The zero Granted is nothing.
@@ -72,11 +72,20 @@ type Granted struct {
 }
 
 // NewAnonymous is a request that proved nobody's identity.
-func NewAnonymous(request Request) Actor { return Actor{kind: Anonymous, request: request} }
+func NewAnonymous(request Request) Actor { return Actor{kind: Anonymous, request: request.kept()} }
 
 // NewPerson is a request with a live session. Proved is the time of the last proof of identity; zero if none counts.
 func NewPerson(subject Subject, session ID, proved time.Time, granted Granted, request Request) Actor {
-	return Actor{kind: Person, subject: subject, session: session, proved: proved, granted: granted, request: request}
+	return Actor{kind: Person, subject: subject, session: session, proved: proved, granted: granted, request: request.kept()}
+}
+
+// kept is a copy that stays, and nil for the zero Request.
+func (r Request) kept() *Request {
+	if r == (Request{}) {
+		return nil
+	}
+	stays := r // r itself would go to the heap in any case
+	return &stays
 }
 
 // NewOperator is somebody with access to the server's data folder or database; name is that of the system's account.
@@ -131,7 +140,12 @@ func (a Actor) HasPermission(name string) bool {
 }
 
 // Request is where the act comes from; zero for commands and workers.
-func (a Actor) Request() Request { return a.request }
+func (a Actor) Request() Request {
+	if a.request == nil {
+		return Request{}
+	}
+	return *a.request
+}
 
 // LogValue names the actor without personal data.
 func (a Actor) LogValue() slog.Value {
