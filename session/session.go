@@ -86,9 +86,16 @@ type holder struct {
 	session Session
 }
 
+// Value is the session under its key, and whatever the context around it has under others.
 func (h *holder) Value(k any) any {
 	if k == (key{}) {
 		return &h.session
 	}
 	return h.Context.Value(k)
 }
+
+// String tells nothing of the person, wherever a context is printed.
+func (h *holder) String() string { return "session.holder" }
+
+// GoString is String.
+func (h *holder) GoString() string { return h.String() }

@@ -56,7 +56,8 @@ func (c *Chain) log(r *http.Request, req *Request, e *problem.Error, gone bool) 
 }
 
 // recoverPanic turns a panic into a 500. The process lives. Of what the handler has begun nothing is left: neither its
-// headers, nor, if its head is out already, an answer that looks whole: the connection is cut.
+// headers, nor, if its head is out already, an answer that looks whole: the connection is cut. Seen is nil where the context
+// knows the request.
 func (c *Chain) recoverPanic(w http.ResponseWriter, r *http.Request, seen *proof) {
 	p := recover()
 	if p == nil {
@@ -65,7 +66,10 @@ func (c *Chain) recoverPanic(w http.ResponseWriter, r *http.Request, seen *proof
 	if p == http.ErrAbortHandler { //nolint:errorlint // the value is compared as net/http does
 		panic(p)
 	}
-	sent, req := headers.Sent(w), c.describe(r, seen)
+	sent, req := headers.Sent(w), From(r.Context())
+	if seen != nil {
+		req = c.describe(r, seen)
+	}
 	c.Log.ErrorContext(r.Context(), "panic in a handler", "request_id", req.ID, "route", req.route, "cut_off", sent, "panic", panicText(p), "stack", string(debug.Stack()))
 	if sent {
 		panic(http.ErrAbortHandler)

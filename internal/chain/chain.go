@@ -106,7 +106,9 @@ func (c *Chain) TokenFor(session identity.ID) string {
 // enter leads a request through the layers that do not need to know who asks. It reports whether to go on; if not, the
 // answer has been written.
 func (c *Chain) enter(w http.ResponseWriter, r *http.Request, p *proof) bool {
-	c.setHeaders(w, p.page) // first, so that they stand on every answer, refusals included
+	if !p.app { // whose answers have the headers of [headers.Policy.App]; meet sets them on refusals
+		c.setHeaders(w, p.page) // first, so that they stand on every answer
+	}
 	return c.meet(w, r, p, layerBlocks, layerHost)
 }
 
@@ -115,7 +117,7 @@ func (c *Chain) checkBlocks(r *http.Request, p *proof) error {
 	if !c.Blocks.Any(r.Context()) {
 		return nil
 	}
-	if _, blocked := c.Blocks.Find(input.ClientAddress(r, c.TrustedProxies, c.ProxyHeader)); blocked {
+	if _, blocked := c.Blocks.Find(c.address(r)); blocked {
 		c.refuse(r, c.describe(r, p), audit.RateLimitExceeded, "blocked")
 		return errBlocked
 	}
@@ -143,6 +145,7 @@ var (
 
 // recognise finds out who asks, as rules will see them, and what their tokens belong to.
 func (c *Chain) recognise(w http.ResponseWriter, r *http.Request, p *proof) error {
+	p.at = c.Now()
 	if !p.open {
 		if err := c.identify(r, p); err != nil {
 			return err
@@ -155,7 +158,7 @@ func (c *Chain) recognise(w http.ResponseWriter, r *http.Request, p *proof) erro
 	if p.rule.NeedsOrigin() {
 		from.Address = c.origin(r)
 	}
-	p.judged, p.at = c.actor(p, from), c.Now()
+	p.judged = c.actor(&p.facts, from)
 	return nil
 }
 
@@ -174,12 +177,12 @@ func (c *Chain) identify(r *http.Request, p *proof) error {
 	if token == "" {
 		return nil
 	}
-	session, person, err := c.Sessions.Find(r.Context(), token)
+	session, person, err := c.Sessions.FindAt(r.Context(), token, p.at)
 	if errors.Is(err, sessions.ErrExpired) {
-		c.Refusals.Count(r.Context(), c.describe(r, &proof{route: p.route, page: p.page}).Actor,
+		c.Refusals.Count(r.Context(), c.describe(r, &proof{facts: facts{route: p.route, page: p.page}}).Actor,
 			audit.Event{Name: audit.SessionExpired, User: person.ID, Session: session.ID, Reason: "timeout"})
 	} else if errors.Is(err, sessions.ErrMissing) {
-		c.Watch.UnknownSession(r.Context(), input.ClientAddress(r, c.TrustedProxies, c.ProxyHeader), token)
+		c.Watch.UnknownSession(r.Context(), c.address(r), token)
 	}
 	if errors.Is(err, sessions.ErrMissing) || err == nil && session.Bearer != p.bearer {
 		return nil // never adopted: as if there were none
@@ -265,7 +268,7 @@ func (c *Chain) refuse(r *http.Request, req *Request, event audit.Name, reason s
 func (c *Chain) checkRule(r *http.Request, p *proof) error {
 	rule := p.rule
 	if rule.NeedsRequest() {
-		r = c.withSession(r, p)
+		r = c.withSession(r, p, nil)
 	}
 	verdict := rule.Check(p.judged, p.at, r)
 	switch verdict {
@@ -289,7 +292,7 @@ func (c *Chain) checkRule(r *http.Request, p *proof) error {
 // origin is the address that a request is known to come from. If a proxy spoke whom we do not know or cannot read, that is
 // none: its own address, mostly a private one, must not pass for the client's.
 func (c *Chain) origin(r *http.Request) netip.Addr {
-	address := input.ClientAddress(r, c.TrustedProxies, c.ProxyHeader)
+	address := c.address(r)
 	if address != input.ClientAddress(r, nil, "") {
 		return address
 	}

@@ -16,7 +16,7 @@ func (c *Chain) newCORS(origins []string) (*headers.CORS, error) {
 	return headers.NewCORS(headers.CORSOptions{
 		Origins: origins, Methods: []string{"PUT", "PATCH", "DELETE"}, Headers: []string{"Authorization", "Content-Type", "Idempotency-Key"}, MaxAge: 10 * time.Minute,
 		Refuse: func(w http.ResponseWriter, r *http.Request, err error) {
-			req := c.describe(r, &proof{route: "application", app: true})
+			req := c.describe(r, &proof{facts: facts{route: "application"}, app: true})
 			c.refuse(r, req, audit.MaliciousCSRF, "origin")
 			c.fail(w, r, req, err)
 		},
@@ -35,7 +35,8 @@ func (c *Chain) open(app http.Handler) http.Handler {
 			app.ServeHTTP(w, r)
 			return
 		}
-		if c.enter(w, r, &proof{route: "application", app: true}) {
+		if c.enter(w, r, &proof{facts: facts{route: "application"}, app: true}) {
+			c.setHeaders(w, false)
 			opened.ServeHTTP(w, r)
 		}
 	})

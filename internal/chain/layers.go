@@ -94,6 +94,7 @@ func (c *Chain) meet(w http.ResponseWriter, r *http.Request, p *proof, first, la
 			err = c.checkRule(r, p)
 		}
 		if err != nil {
+			c.setHeaders(w, p.page)
 			c.fail(w, r, c.describe(r, p), err)
 			return false
 		}

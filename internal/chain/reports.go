@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/ringwall/ringwall/headers"
-	"github.com/ringwall/ringwall/input"
 	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/ratelimit"
 )
@@ -30,7 +29,7 @@ func (c *Chain) Reports() http.Handler {
 			c.Fail(w, r, err)
 			return
 		}
-		from := input.ClientAddress(r, c.TrustedProxies, c.ProxyHeader)
+		from := c.address(r)
 		for _, report := range reports {
 			if !c.concerns(report) {
 				continue

@@ -3,7 +3,6 @@ package chain
 import (
 	"bytes"
 	"cmp"
-	"crypto/rand"
 	"io"
 	"mime"
 	"net/http"
@@ -15,10 +14,8 @@ import (
 	"github.com/ringwall/ringwall/csrf"
 	"github.com/ringwall/ringwall/input"
 	"github.com/ringwall/ringwall/internal/audit"
-	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/ratelimit"
-	"github.com/ringwall/ringwall/session"
 )
 
 // Table is the handler of all routes of ours.
@@ -113,7 +110,7 @@ func (c *Chain) serve(pattern string, route Route) http.Handler {
 	check, isCheck := route.Handler.(Check)
 	counted := c.API != nil && route.Ordinary()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p := proof{route: pattern, page: route.Page, open: route.Open}
+		p := proof{facts: facts{route: pattern, page: route.Page}, open: route.Open}
 		if !c.enter(w, r, &p) {
 			return
 		}
@@ -128,7 +125,7 @@ func (c *Chain) serve(pattern string, route Route) http.Handler {
 			return
 		}
 		if isCheck {
-			check(w, Proved{Session: p.session, Person: p.person, guard: c.guard, binding: p.binding()})
+			check(w, Proved{Session: p.session, Person: p.owner(), guard: c.guard, binding: p.binding()})
 			return
 		}
 		route.Handler.ServeHTTP(w, r.WithContext(withRequest(r.Context(), c.describe(r, &p))))
@@ -138,7 +135,7 @@ func (c *Chain) serve(pattern string, route Route) http.Handler {
 // count takes one request from what the person may ask of the API, in all of their sessions together, and says so in the
 // answer. What does not fit is refused.
 func (c *Chain) count(w http.ResponseWriter, r *http.Request, p *proof) bool {
-	err := c.API.Admit(r.Context(), w.Header(), ratelimit.Text(p.person.ID.String()), 1)
+	err := c.API.Admit(r.Context(), w.Header(), ratelimit.Text(p.owner().ID.String()), 1)
 	if err != nil {
 		c.refuse(r, c.describe(r, p), audit.RateLimitExceeded, "api")
 		c.fail(w, r, c.describe(r, p), err)
@@ -168,7 +165,7 @@ func (c *Chain) methods(pattern string, routes []Route) http.Handler {
 			h.ServeHTTP(w, r)
 			return
 		}
-		c.refuseWith(w, r, &proof{route: pattern, page: page}, refuse)
+		c.refuseWith(w, r, &proof{facts: facts{route: pattern, page: page}}, refuse)
 	})
 }
 
@@ -176,7 +173,7 @@ func (c *Chain) missing() http.Handler {
 	refuse := problem.New(problem.Missing, "not-found", "There is nothing here that you may see.")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		page := strings.Contains(r.Header.Get("Accept"), "text/html") && !strings.HasPrefix(r.URL.Path, c.Prefix+"/v1/")
-		c.refuseWith(w, r, &proof{page: page}, refuse)
+		c.refuseWith(w, r, &proof{facts: facts{page: page}}, refuse)
 	})
 }
 
@@ -186,13 +183,12 @@ func (c *Chain) missing() http.Handler {
 func (c *Chain) Protect(ours *Table, app http.Handler, public []string) *Protected {
 	routeOf := routesOf(app, public)
 	guarded := c.policy.App(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		req := From(r.Context())
-		defer c.recoverPanic(w, r, &proof{page: req.page, described: req}) // inside of App, whose writer knows whether the head is out
+		defer c.recoverPanic(w, r, nil) // inside of App, whose writer knows whether the head is out
 		app.ServeHTTP(w, r)
 	}))
 	theirs := c.open(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		route := routeOf(r)
-		p := proof{route: cmp.Or(route.Pattern, "application"), app: true, page: strings.Contains(r.Header.Get("Accept"), "text/html")}
+		p := proof{facts: facts{route: cmp.Or(route.Pattern, "application"), page: strings.Contains(first(r.Header["Accept"]), "text/html")}, app: true}
 		if !c.enter(w, r, &p) {
 			return
 		}
@@ -201,10 +197,7 @@ func (c *Chain) Protect(ours *Table, app http.Handler, public []string) *Protect
 			return
 		}
 		release(w.Header())
-		if !p.signedIn {
-			c.offerToken(w.Header(), c.describe(r, &p), p.pre)
-		}
-		guarded.ServeHTTP(w, c.withSession(r, &p))
+		guarded.ServeHTTP(w, c.withSession(r, &p, w.Header()))
 	}))
 	all := c.guardPath(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if ours.owns(r) {
@@ -260,40 +253,14 @@ func routesOf(app http.Handler, public []string) func(*http.Request) authz.Route
 // release takes back what the chain set for an answer of its own: from here on the application chooses, and
 // [headers.Policy.App] fills in what it leaves open.
 func release(h http.Header) {
+	if len(h) == 0 {
+		return
+	}
 	kept := h["Set-Cookie"]
 	clear(h)
 	if kept != nil {
 		h["Set-Cookie"] = kept
 	}
-}
-
-// offerToken lets a public page of the application have a token for its form. The cookie to which that is bound is set when
-// somebody asks, and not before: a page that does not ask stays one that a cache may keep.
-func (c *Chain) offerToken(h http.Header, req *Request, pre string) {
-	req.csrf = func() string {
-		if pre == "" {
-			fresh := rand.Text() + rand.Text()
-			if c.Cookies.pre.Set(h, fresh, 0) != nil {
-				return ""
-			}
-			pre = fresh
-		}
-		return c.guard.Token(csrf.PreSession(pre))
-	}
-}
-
-// withSession puts what was proved where the application finds it.
-func (c *Chain) withSession(r *http.Request, p *proof) *http.Request {
-	req := c.describe(r, p)
-	s := session.Session{}
-	if req.SignedIn {
-		s = session.Session{
-			ID: req.Session.ID, UserID: req.Person.ID, Email: req.Person.Email, DisplayName: req.Person.DisplayName, Roles: req.Person.Roles,
-			CreatedAt: identity.Time(req.Session.CreatedMicros), ExpiresAt: identity.Time(req.Session.ExpiresMicros), FreshUntil: identity.Time(req.Session.FreshMicros),
-		}
-	}
-	ctx := session.With(withRequest(r.Context(), req), s, session.Proof{Actor: p.judged, At: p.at, Refuse: c.again})
-	return r.WithContext(ctx)
 }
 
 // refuseAgain answers where a rule was checked at the point of access and did not admit what the chain has let pass: the

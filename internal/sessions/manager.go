@@ -119,13 +119,17 @@ func (m *Manager) Renew(old Session, from identity.Request) (Session, secret.Tex
 // Find is the live session of a token and its owner, and notes that it was seen now. It returns [ErrMissing] for
 // whatever is not the token of a live session of somebody who is not locked ([ErrExpired], with both, if its time is
 // over), and other errors if the store cannot be read.
-// From a mirror the session comes without Device, Address and UserAgent.
-func (m *Manager) Find(ctx context.Context, token string) (Session, Person, error) {
-	if !wellFormed(token) {
-		return Session{}, Person{}, ErrMissing
+// From a mirror the session comes without Device, Address and UserAgent. The person is shared by everybody: do not change it.
+func (m *Manager) Find(ctx context.Context, token string) (Session, *Person, error) {
+	return m.FindAt(ctx, token, m.opt.Now())
+}
+
+// FindAt is [Manager.Find] for a caller who has looked at the clock already.
+func (m *Manager) FindAt(ctx context.Context, token string, at time.Time) (Session, *Person, error) {
+	if len(token) != 2*tokenBytes {
+		return Session{}, nil, ErrMissing
 	}
-	hash := hashOf(token)
-	now := m.opt.Now().UnixMicro()
+	hash, now := hashOf(token), at.UnixMicro()
 	if m.mirror != nil {
 		if s, p, dirty, ok := m.mirror.find(hash, now, m.flushEvery().Microseconds()); ok {
 			if dirty {
@@ -133,6 +137,9 @@ func (m *Manager) Find(ctx context.Context, token string) (Session, Person, erro
 			}
 			return s, p, nil
 		}
+	}
+	if !wellFormed(token) { // what lies in the mirror under the hash is
+		return Session{}, nil, ErrMissing
 	}
 	return m.load(ctx, hash, now)
 }
@@ -145,14 +152,14 @@ func (m *Manager) Proved(s Session) time.Time {
 	return time.UnixMicro(s.FreshMicros).Add(-m.opt.Fresh)
 }
 
-func (m *Manager) load(ctx context.Context, hash Hash, now int64) (Session, Person, error) {
+func (m *Manager) load(ctx context.Context, hash Hash, now int64) (Session, *Person, error) {
 	var before generation
 	if m.mirror != nil {
 		before = m.mirror.generation(hash)
 	}
 	s, p, err := m.store.SessionByHash(ctx, hash)
 	if err != nil {
-		return Session{}, Person{}, err
+		return Session{}, nil, err
 	}
 	m.mu.Lock()
 	if seen, ok := m.touches[s.ID]; ok && seen > s.LastSeenMicros {
@@ -160,19 +167,19 @@ func (m *Manager) load(ctx context.Context, hash Hash, now int64) (Session, Pers
 	}
 	m.mu.Unlock()
 	if !s.Live(now) {
-		return s, p, ErrExpired
+		return s, &p, ErrExpired
 	}
 	if p.Locked {
-		return Session{}, Person{}, ErrMissing
+		return Session{}, nil, ErrMissing
 	}
 	s.LastSeenMicros = max(s.LastSeenMicros, now)
 	m.touch(s.ID, now)
 	if m.mirror != nil {
-		if id, seen, evicted := m.mirror.insert(s, p, before); evicted {
+		if id, seen, evicted := m.mirror.insert(s, &p, before); evicted {
 			m.touch(id, seen)
 		}
 	}
-	return s, p, nil
+	return s, &p, nil
 }
 
 func (m *Manager) touch(id identity.ID, seen int64) {
@@ -270,11 +277,8 @@ func newToken() string {
 	return hex.EncodeToString(raw[:])
 }
 
-// wellFormed holds a token against the one spelling that newToken makes, before anything is looked up.
+// wellFormed holds a token of the right length against the one spelling that newToken makes, before the database is asked.
 func wellFormed(token string) bool {
-	if len(token) != 2*tokenBytes {
-		return false
-	}
 	for i := range len(token) {
 		if c := token[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
 			return false

@@ -97,7 +97,7 @@ func newMirror(bytes int64) *mirror {
 func (m *mirror) shard(hash Hash) *shard { return &m.shards[hash[31]%shardCount] }
 
 // find is a live session with its owner. Dirty reports that its last-seen time has not been handed on for pushEvery.
-func (m *mirror) find(hash Hash, now, pushEvery int64) (s Session, p Person, dirty, ok bool) {
+func (m *mirror) find(hash Hash, now, pushEvery int64) (s Session, p *Person, dirty, ok bool) {
 	sh := m.shard(hash)
 	sh.mu.RLock()
 	e := sh.find(hash)
@@ -153,7 +153,7 @@ func (m *mirror) generation(hash Hash) generation {
 
 // insert keeps what a load found, unless something was invalidated since before. It returns the session that had to
 // make room, if its last-seen time has not been handed on.
-func (m *mirror) insert(s Session, p Person, before generation) (id identity.ID, seen int64, evicted bool) {
+func (m *mirror) insert(s Session, p *Person, before generation) (id identity.ID, seen int64, evicted bool) {
 	m.people.insert(p, before.people)
 	sh := m.shard(s.TokenHash)
 	sh.mu.Lock()
@@ -272,16 +272,14 @@ type people struct {
 // costOf is what a person takes of the budget. A role can have many permissions, so their text is counted.
 func costOf(person *Person) int64 { return personCost + int64(len(person.Permissions)) }
 
-func (p *people) find(id identity.ID) (Person, bool) {
+func (p *people) find(id identity.ID) (*Person, bool) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	if person, ok := p.byID[id]; ok {
-		return *person, true
-	}
-	return Person{}, false
+	person, ok := p.byID[id]
+	return person, ok
 }
 
-func (p *people) insert(person Person, before uint64) {
+func (p *people) insert(person *Person, before uint64) {
 	p.mu.RLock()
 	_, have := p.byID[person.ID]
 	p.mu.RUnlock()
@@ -297,15 +295,15 @@ func (p *people) insert(person Person, before uint64) {
 		return
 	}
 	for id, other := range p.byID { // whoever comes first: the order of a map is random
-		if p.budget.take(costOf(&person), false) {
-			p.byID[person.ID] = &person
+		if p.budget.take(costOf(person), false) {
+			p.byID[person.ID] = person
 			return
 		}
 		delete(p.byID, id)
 		p.budget.give(costOf(other))
 	}
-	p.budget.take(costOf(&person), true)
-	p.byID[person.ID] = &person
+	p.budget.take(costOf(person), true)
+	p.byID[person.ID] = person
 }
 
 func (p *people) remove(ids []identity.ID) {
