@@ -181,3 +181,17 @@ func BenchmarkCookieRead(b *testing.B) {
 		}
 	}
 }
+
+// RFC 6265, 4.1.1, byte for byte: what a cookie's value may be made of.
+func TestCookieValuesAreOctets(t *testing.T) {
+	c, err := headers.NewCookie("__Host-id", headers.CookieOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for b := range 256 {
+		want := b == 0x21 || b >= 0x23 && b <= 0x2b || b >= 0x2d && b <= 0x3a || b >= 0x3c && b <= 0x5b || b >= 0x5d && b <= 0x7e
+		if err := c.Set(http.Header{}, "a"+string([]byte{byte(b)})+"z", 0); (err == nil) != want {
+			t.Errorf("Set with the byte %#x = %v, want it taken: %t", b, err, want)
+		}
+	}
+}

@@ -169,3 +169,29 @@ func TestLimitsOfRoutesAreApart(t *testing.T) {
 		}
 	}
 }
+
+// The line of the policy is shared by all answers: what one handler adds to its own must not stand on another's.
+func TestAnAnswersFieldsAreItsOwn(t *testing.T) {
+	l, err := ratelimit.New("own", []ratelimit.Window{{Quota: 5, Per: time.Minute}}, ratelimit.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		h := http.Header{}
+		if err := l.Admit(t.Context(), h, ratelimit.Text("ann"), 0); err != nil {
+			t.Fatal(err)
+		}
+		if len(h["Ratelimit-Policy"]) != 1 || len(h["Ratelimit"]) != 1 {
+			t.Fatalf("fields = %q, want one line each", h)
+		}
+		h.Add("RateLimit-Policy", `"evil";q=1;w=1`)
+		h.Add("RateLimit", `"evil";r=0;t=1`)
+	}
+	h := http.Header{}
+	if got := testing.AllocsPerRun(100, func() {
+		clear(h)
+		l.SetFields(h, ratelimit.Decision{Admitted: true})
+	}); got > 2 {
+		t.Errorf("SetFields makes %v allocations, want two: a text and its line", got)
+	}
+}
