@@ -101,8 +101,11 @@ func TestMailsOfStrangersHaveABudget(t *testing.T) {
 			sent.Store(0)
 			asked.Store(0)
 			var asking sync.WaitGroup
+			atOnce := make(chan struct{}, 10) // a slow machine has turns for all of them
 			for i := range 60 {
+				atOnce <- struct{}{}
 				asking.Go(func() {
+					defer func() { <-atOnce }()
 					body := object{"email": fmt.Sprintf("victim-%d@example.org", i)}
 					got, err := from(nodes[i%servers], fmt.Sprintf("198.51.%d.1", i)).Try("POST", "/auth/v1/password/forgot", body)
 					switch {
@@ -203,7 +206,7 @@ func TestASolutionGetsOneMail(t *testing.T) {
 			want(t, path+" from another network", askMail(from(s, fmt.Sprintf("192.1.%d.1", i)), path, "other@example.org", solution), 403, "challenge-required")
 			won := fifty(func(n int) bool {
 				got, err := network(n+1).Try("POST", "/auth/v1/"+path, mailBody(path, fmt.Sprintf("parallel-%d-%d@example.org", i, n), solution))
-				if err != nil || got.Status != 202 && got.Code() != "challenge-required" {
+				if err != nil || got.Status == 429 {
 					t.Errorf("%s with a shared solution = %d, %v", path, got.Status, err)
 				}
 				return err == nil && got.Status == 202
@@ -229,19 +232,27 @@ func TestSolversStayWithinTheBudget(t *testing.T) {
 		nodes, _ := mailTown(t, db, 8, 1)
 		s := nodes[0]
 		spendHalf(t, s)
-		solutions := make([]string, 50)
-		for n := range solutions {
-			solutions[n] = solutionOf(t, askMail(from(s, fmt.Sprintf("192.0.%d.1", n)), "password/forgot", "many@example.org", ""))
+		var got atomic.Int64
+		var asking sync.WaitGroup
+		start := make(chan struct{})
+		for n := range 20 {
+			c := from(s, fmt.Sprintf("192.0.%d.1", n))
+			body := mailBody("password/forgot", "many@example.org", solutionOf(t, askMail(c, "password/forgot", "many@example.org", "")))
+			asking.Go(func() {
+				<-start
+				answer, err := c.Try("POST", "/auth/v1/password/forgot", body)
+				if err != nil || answer.Status != 202 && answer.Status != 429 {
+					t.Errorf("with a solution = %d, %v", answer.Status, err)
+				}
+				if answer.Status == 202 {
+					got.Add(1)
+				}
+			})
 		}
-		got := fifty(func(n int) bool {
-			got, err := from(s, fmt.Sprintf("192.0.%d.1", n)).Try("POST", "/auth/v1/password/forgot", object{"email": "many@example.org", "challenge": solutions[n]})
-			if err != nil || got.Status != 202 && got.Status != 429 {
-				t.Errorf("with a solution = %d, %v", got.Status, err)
-			}
-			return got.Status == 202
-		})
-		if got != 4 {
-			t.Errorf("of fifty who solved their challenges %d got a mail, want the 4 that are left", got)
+		close(start)
+		asking.Wait()
+		if got.Load() != 4 {
+			t.Errorf("of twenty who solved their challenges %d got a mail, want the 4 that are left", got.Load())
 		}
 	})
 }
