@@ -22,7 +22,7 @@ const Limit = 2.5
 const (
 	steps     = 8 // from 8 kB to 1 MB
 	longest   = 1_000_000
-	climbs    = 6
+	climbs    = 12
 	enough    = 20 * time.Millisecond // that a call is repeated for
 	leastTime = 2 * time.Millisecond  // below, it is caches that are measured
 	leastSize = 1 << 20               // bytes: below, it is what the first call of all sets up
@@ -35,7 +35,7 @@ type cost struct {
 }
 
 // Run doubles the input from 8 kB to 1 MB, and fails where the cost grows more than [Limit] times. Call gets a number of
-// bytes and returns what is measured with an input as long as that. The best of all rounds counts, up to six if they are needed.
+// bytes and returns what is measured with an input as long as that. The best of all rounds counts, up to twelve if they are needed.
 func Run(b *testing.B, call func(n int) func()) {
 	l := newLadder(call)
 	for b.Loop() {
