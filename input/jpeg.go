@@ -18,10 +18,11 @@ const (
 	adobeBytes             = 12
 )
 
-// jpeg keeps tables, frame and scans. Of the segments of applications only Adobe's stays, which says what colours mean.
+// jpeg keeps tables, frame and scans. Of the segments of applications only Adobe's stays, which says what colours mean, and
+// of the first EXIF how the picture lies.
 func (s *scanner) jpeg() []byte {
 	s.out = append(s.out, s.take(2)...)
-	for frames := 0; ; {
+	for frames, exifs := 0, 0; ; {
 		marker := s.marker()
 		if marker == markerEOI {
 			if frames != 1 {
@@ -45,6 +46,12 @@ func (s *scanner) jpeg() []byte {
 			}
 		case marker == markerDHT || marker == markerDQT || marker == markerDRI || marker == markerSOS:
 		case marker == markerAdobe && bytes.HasPrefix(data, []byte("Adobe")) && len(data) == adobeBytes:
+		case marker == markerEXIF && bytes.HasPrefix(data, []byte(exifHead)):
+			if exifs++; exifs > 1 || frames > 0 || orientation(data) == upright {
+				continue
+			}
+			data = orientationOnly(orientation(data))
+			size = binary.BigEndian.AppendUint16(nil, uint16(len(data)+2)) // #nosec G115 -- a constant length
 		case marker >= markerAPP0 && marker <= markerAPPn || marker == markerCOM:
 			continue
 		default:

@@ -48,10 +48,12 @@ type File struct {
 //
 // What the file is shows from its content. The name and the type that the client sends are not even looked at, and do
 // not come out. A picture is read to its end, part by part, and written again with those parts alone that make its
-// pixels: no text, no place where it was taken, no thumbnail, no colour profile, nothing before or behind. So a file that
-// is a script, a page or an archive as well comes out as a picture only, or is refused if the other hides in its pixels. Its frames have at most [MaxPixels]; nothing is
-// decompressed here. Text is UTF-8 without control characters and without markup. SVG and HTML are programs, and never
-// pass.
+// pixels: no text, no place where it was taken, no thumbnail, no colour profile, nothing before or behind. Of the EXIF of
+// a JPEG, one number stays, by which browsers turn a photo upright; a decoder that does not know EXIF, such as image/jpeg,
+// shows it as the camera was held. So a file that is a script, a page or an archive as well comes out as a picture only,
+// or is refused if the other hides in its pixels. Its frames have at most [MaxPixels]; nothing is decompressed here.
+//
+// Text is UTF-8 without control characters and without markup. SVG and HTML are programs, and never pass.
 //
 // The error is a 400, 408, 413, 415, or a 422 that names the field. An Upload without a Field or with other Types than
 // these is an error that [Refuse] answers with 500.
