@@ -39,7 +39,7 @@
 // browser on the host; what it does there is up to that page. [ClientAddress] is as honest as the proxies that you call
 // trusted. JSON numbers beyond what the Go field holds are refused. What a picture shows, and whether a program that
 // reads it has a hole, [DecodeUpload] cannot see: serve it with its Type, X-Content-Type-Options: nosniff, and under a
-// name of your own.
+// name of your own. Only WebP is decoded; the pixels of other pictures are passed on as they came.
 package input
 
 import (

@@ -2,6 +2,7 @@ package input_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -50,7 +51,7 @@ func bulks() []bulk {
 	file := func(body []byte) {
 		r := httptest.NewRequest("POST", "/", bytes.NewReader(body))
 		r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
-		_, _ = input.DecodeUpload(httptest.NewRecorder(), r, input.Upload{Field: "f", Types: []string{"image/png", "image/jpeg", "image/gif", "text/plain"}, MaxBytes: 2 << 20})
+		_, _ = input.DecodeUpload(httptest.NewRecorder(), r, input.Upload{Field: "f", Types: []string{"image/png", "image/jpeg", "image/gif", "image/webp", "text/plain"}, MaxBytes: 2 << 20})
 	}
 	uploaded := func(content func(int) []byte) func(int) []byte {
 		return func(n int) []byte {
@@ -66,6 +67,7 @@ func bulks() []bulk {
 	pngChunks := func(n int) []byte {
 		return append([]byte("\x89PNG\r\n\x1a\n"), append(chunk("IHDR", []byte{0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0}), bytes.Repeat(chunk("IDAT", nil), n/12)...)...)
 	}
+	webpChunks := func(n int) []byte { return riff(bytes.Repeat(riffChunk("XMP ", nil), n/8), plain(40, 30)) }
 	return []bulk{
 		{"JSON/a long text", repeated(`{"text":"`, "a", `"}`), json}, {"JSON/escapes", repeated(`{"text":"`, `\u00e9`, `"}`), json}, {"JSON/a list", repeated(`{"list":[`, `"a",`, `"b"]}`), json}, {"JSON/a list of faults", repeated(`{"list":[`, `1,`, `2]}`), json}, {"JSON/objects", repeated(`{"deep":[`, `{"city":"a"},`, `{"city":"b"}]}`), json},
 		{"JSON/faulty objects", repeated(`{"deep":[`, `{},`, `{}]}`), json}, {"JSON/names", numbered(`{"labels":{`, `"a%d":"b",`, `"z":""}}`), json}, {"JSON/unknown names", numbered(`{`, `"a%d":"b",`, `"z":""}`), json}, {"JSON/brackets", repeated("", "[", ""), json}, {"JSON/quotes", repeated("", `"`, ""), json}, {"JSON/backslashes", repeated(`{"text":"`, `\`, ``), json}, {"JSON/space", repeated("", " ", ""), json}, {"JSON/digits", repeated(`{"text":`, "1", `}`), json},
@@ -75,7 +77,7 @@ func bulks() []bulk {
 		}},
 		{"text/email", repeated("", "a.", "@b.example"), func(body []byte) { _, _ = input.ParseEmail(string(body)) }}, {"text/name", repeated("", "e\u0301", ""), func(body []byte) { _, _ = input.ParseDisplayName(string(body)) }}, {"text/return path", repeated("/", "a/", ""), func(body []byte) { input.ReturnPath(string(body), "/") }},
 		{"header/X-Forwarded-For", repeated("", "10.0.0.1,", "10.0.0.2"), header("X-Forwarded-For")}, {"header/Forwarded", repeated("", "for=10.0.0.1,", "for=10.0.0.2"), header("Forwarded")}, {"header/commas", repeated("", ",", ""), header("X-Forwarded-For")}, {"header/quotes", repeated("", `for="`, ""), header("Forwarded")},
-		{"upload/text", uploaded(repeated("", "words ", "")), file}, {"upload/markup", uploaded(repeated("", "<scrip", "")), file}, {"upload/chunks of a PNG", uploaded(pngChunks), file}, {"upload/segments of a JPEG", uploaded(repeated("\xff\xd8", "\xff\xdb\x00\x02", "")), file}, {"upload/scans of a JPEG", uploaded(repeated("\xff\xd8", "\xff\xda\x00\x02", "")), file}, {"upload/fill in a JPEG", uploaded(repeated("\xff\xd8", "\xff", "")), file},
+		{"upload/text", uploaded(repeated("", "words ", "")), file}, {"upload/markup", uploaded(repeated("", "<scrip", "")), file}, {"upload/chunks of a PNG", uploaded(pngChunks), file}, {"upload/segments of a JPEG", uploaded(repeated("\xff\xd8", "\xff\xdb\x00\x02", "")), file}, {"upload/scans of a JPEG", uploaded(repeated("\xff\xd8", "\xff\xda\x00\x02", "")), file}, {"upload/EXIF of a JPEG", uploaded(repeated("\xff\xd8", string(segment(0xe1, "Exif\x00\x00"+string(taken(binary.BigEndian, 6)))), "")), file}, {"upload/chunks of a WebP", uploaded(webpChunks), file}, {"upload/fill in a JPEG", uploaded(repeated("\xff\xd8", "\xff", "")), file},
 		{"upload/extensions of a GIF", uploaded(repeated("GIF89a\x01\x00\x01\x00\x00\x00\x00", "!\xfe\x00", "")), file}, {"upload/frames of a GIF", uploaded(repeated("GIF89a\x01\x00\x01\x00\x00\x00\x00", ",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x00", ";")), file}, {"upload/blocks of a GIF", uploaded(repeated("GIF89a\x01\x00\x01\x00\x00\x00\x00!\xfe", "\x01a", "\x00;")), file},
 		{"upload/boundaries", repeated("", "--x", ""), file}, {"upload/half boundaries", uploaded(repeated("", "\r\n--", "")), file}, {"upload/heads", repeated("--x\r\n", "A: b\r\n", ""), file}, {"upload/a long head", repeated("--x\r\nA: ", "b", ""), file}, {"upload/a long name", repeated("--x\r\nContent-Disposition: form-data; name=\"", "\\\"", "\"\r\n\r\n"), file},
 	}

@@ -9,6 +9,7 @@ import (
 	"image/png"
 	"net/http"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -16,38 +17,66 @@ const (
 	typePNG  = "image/png"
 	typeJPEG = "image/jpeg"
 	typeGIF  = "image/gif"
+	typeWebP = "image/webp"
 	typeText = "text/plain"
 )
 
+// kindOf is the type of a file by how it begins; "" if it is none of ours.
+func kindOf(content []byte) string {
+	begins := func(mark string) bool { return bytes.HasPrefix(content, []byte(mark)) }
+	switch {
+	case begins(pngHead):
+		return typePNG
+	case begins("\xff\xd8\xff"):
+		return typeJPEG
+	case begins("GIF87a"), begins("GIF89a"):
+		return typeGIF
+	case begins("RIFF") && len(content) >= webpHead && string(content[8:webpHead]) == "WEBP":
+		return typeWebP
+	case isPlainText(content):
+		return typeText
+	}
+	return ""
+}
+
 // recognise says what a file is by its content, and returns what of it may pass.
-func recognise(content []byte) (File, *Fault) {
+func (o Upload) recognise(content []byte) (File, *Fault) {
 	if len(content) == 0 {
 		return File{}, &Fault{"required", "The file is empty."}
 	}
-	f := File{Bytes: content}
-	s := &scanner{rest: content}
-	switch {
-	case bytes.HasPrefix(content, []byte(pngHead)):
-		f.Type, f.Bytes = typePNG, s.png()
-	case bytes.HasPrefix(content, []byte("\xff\xd8\xff")):
-		f.Type, f.Bytes = typeJPEG, s.jpeg()
-	case bytes.HasPrefix(content, []byte("GIF87a")), bytes.HasPrefix(content, []byte("GIF89a")):
-		f.Type, f.Bytes = typeGIF, s.gif()
-	case isPlainText(content):
-		f.Type = typeText
-	default:
+	kind, s := kindOf(content), &scanner{rest: content}
+	f := File{Type: kind, Bytes: content}
+	otherType := &Fault{"type", "Send a file of one of these types: " + strings.Join(o.Types, ", ") + "."}
+	switch kind {
+	case typePNG:
+		f.Bytes = s.png()
+	case typeJPEG:
+		f.Bytes = s.jpeg()
+	case typeGIF:
+		f.Bytes = s.gif()
+	case typeWebP:
+		if !slices.Contains(o.Types, kind) { // before it costs anything
+			return File{}, otherType
+		}
+		f = s.webp(o.MaxBytes)
+	case "":
 		return File{}, &Fault{"type", "This is no file of a type that can be sent here."}
 	}
 	f.Ext = extensionOf(f.Type)
 	switch {
 	case s.large:
 		return File{}, &Fault{"too-large", "The picture has more pixels than can be sent here."}
+	case s.long:
+		return File{}, &Fault{"too-large", "The picture is too long once it is written as PNG or JPEG."}
 	case f.Bytes == nil || f.Type != typeText && !isPicture(f):
 		return File{}, &Fault{"format", "The picture is damaged."}
 	case holdsFile(f):
 		return File{}, &Fault{"format", "The picture holds another file."}
 	case holdsMarkup(f):
 		return File{}, &Fault{"markup", "The file holds the code of a page or a program."}
+	}
+	if !slices.Contains(o.Types, kind) {
+		return File{}, otherType
 	}
 	return f, nil
 }
@@ -103,7 +132,8 @@ type scanner struct {
 	rest   []byte
 	out    []byte
 	pixels int
-	large  bool
+	large  bool // too many pixels
+	long   bool // too many bytes, once it is written
 }
 
 // take is the next n bytes; nil if there are not as many.

@@ -14,7 +14,7 @@ import (
 const pictureBytes = 1 << 20
 
 // pictureTypes are the pictures that people may have. SVG is none of them: it is a document with script in it.
-var pictureTypes = []string{"image/png", "image/jpeg", "image/gif"}
+var pictureTypes = []string{"image/png", "image/jpeg", "image/gif", "image/webp"}
 
 var errNoPicture = failure{status: http.StatusUnprocessableEntity, field: "picture", detail: "Choose a picture."}
 
