@@ -93,7 +93,7 @@ func (rw *Ringwall) build(ctx context.Context, master secret.MasterKey) (err err
 	})
 	rw.accounts = account.New(account.Config{
 		Store: rw.store, Keys: rw.keys, Hasher: rw.hasher, Policy: password.Policy{MinLength: o.PasswordMinLength}, Breaches: breaches, Engine: rw.sessions,
-		Refusals: refusals, Archive: rw.archive, Attempts: attempts, Mails: o.LimitMails, Alerts: rw.alerts, Signup: o.signupPolicy(), Addresses: addresses, API: requests, Ceiling: rw.ceiling, Watch: rw.watch, Blocks: rw.blocks, Metadata: schemas, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
+		Refusals: refusals, Archive: rw.archive, Attempts: o.attempts(), Mails: o.LimitMails, Alerts: rw.alerts, Signup: o.signupPolicy(), Addresses: addresses, API: requests, Ceiling: rw.ceiling, Watch: rw.watch, Blocks: rw.blocks, Metadata: schemas, Origin: o.Origins[0], Prefix: o.Prefix, Name: o.ServiceName, Now: o.Now, Log: o.Log,
 		Challenger: challenger, DeletionDelay: o.DeletionDelay, Lifecycle: rw.follower,
 	})
 	if err := rw.buildHandler(refusals, requests); err != nil {

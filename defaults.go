@@ -28,7 +28,7 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// Lifetimes of sessions (D13) and the floor of attempts (D05, D25) where nothing else is set.
+// Lifetimes of sessions (D13) where nothing else is set.
 const (
 	defaultIdle       = 30 * time.Minute
 	defaultAbsolute   = 12 * time.Hour
@@ -39,14 +39,6 @@ const (
 	defaultCacheBytes = 256 << 20
 	defaultDeletion   = 14 * 24 * time.Hour
 )
-
-// attempts is five tries in five minutes, then a lock of five minutes that doubles up to an hour.
-var attempts = account.AttemptPolicy{
-	Max:          5,
-	WindowMicros: (5 * time.Minute).Microseconds(),
-	LockMicros:   (5 * time.Minute).Microseconds(),
-	MaxMicros:    time.Hour.Microseconds(),
-}
 
 // OptionsError says which options are not fit to start with, a line each, with the mend.
 type OptionsError struct{ faults error }
@@ -103,6 +95,9 @@ func (o Options) settle() (Options, error) {
 	o.LimitAddress = slices.Clone(o.LimitAddress)
 	if len(o.LimitAddress) == 0 && !o.NoLimitAddress {
 		o.LimitAddress = limits.Default()
+	}
+	if o.LimitAccount == (ratelimit.Window{}) && !o.NoLimitAccount {
+		o.LimitAccount = ratelimit.Window{Quota: 5, Per: 5 * time.Minute}
 	}
 	o.LimitAPI = slices.Clone(o.LimitAPI)
 	if len(o.LimitAPI) == 0 && !o.NoLimitAPI {

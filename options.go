@@ -145,6 +145,15 @@ type Options struct {
 	// NoLimitAddress lets every address try without end. Only in development.
 	NoLimitAddress bool
 
+	// LimitAccount is how many failed attempts an account may have, from everywhere but its known devices, which have counters of
+	// their own; the same for addresses without an account. Then it must wait for as long again, each further time twice as long, up
+	// to an hour or, if that is longer, the window. Codes, resets and proofs of a password count apart, by the same numbers. 1 to 100 in a second to a day.
+	// Default: 5 in 5 minutes.
+	LimitAccount ratelimit.Window
+
+	// NoLimitAccount lets everybody guess at every account without end. Only in development.
+	NoLimitAccount bool
+
 	// LimitAPI is how many requests one person may make to the JSON API, in all sessions together, on each node. Answers tell how
 	// many are left in RateLimit fields. GET session and what proves somebody do not count: the one is asked for each request to
 	// an application, the others have counters of their own, which tell nothing. Default: 600 a minute.

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringwall/ringwall"
+	"github.com/ringwall/ringwall/ratelimit"
 	"github.com/ringwall/ringwall/ringwalltest"
 )
 
@@ -69,6 +71,29 @@ func TestLocksGrow(t *testing.T) {
 			want(t, fmt.Sprintf("a second before %v", wait), login(s.Client(), "grow@example.org", "x"), 429, "too-many-requests")
 			s.Clock.Advance(2 * time.Second)
 		}
+	})
+}
+
+// LIMIT_ACCOUNT: other numbers do what the default does, and in development none do.
+func TestLimitOfAnAccountAsSet(t *testing.T) {
+	guess := func(s *ringwalltest.Server) ringwalltest.Answer {
+		return login(s.Client(), "set@example.org", "not the password, surely")
+	}
+	eachWith(t, func(o *ringwall.Options) { o.LimitAccount = ratelimit.Window{Quota: 2, Per: 10 * time.Second} }, func(t *testing.T, s *ringwalltest.Server) {
+		for _, wait := range []time.Duration{10 * time.Second, 20 * time.Second} {
+			for range 2 {
+				want(t, "a guess", guess(s), 401, "login-failed")
+			}
+			want(t, "one more", guess(s), 429, "too-many-requests")
+			s.Clock.Advance(wait + time.Second)
+		}
+	})
+	eachWith(t, func(o *ringwall.Options) { o.NoLimitAccount = true }, func(t *testing.T, s *ringwalltest.Server) {
+		s.SignUp("set@example.org")
+		for range 12 {
+			want(t, "a guess", guess(s), 401, "login-failed")
+		}
+		want(t, "the password", login(s.Client(), "set@example.org", ringwalltest.Password), 200, "")
 	})
 }
 

@@ -21,8 +21,8 @@ const (
 	masterKeyName   = "master.key"
 	databaseName    = "ringwall.db"
 
-	accountLimitCount   = 5
-	accountLimitPer     = 5 * time.Minute
+	accountTriesMost    = 100
+	accountWindowMost   = 24 * time.Hour
 	limitMost           = 31 * 24 * time.Hour
 	limitCountMost      = 1_000_000
 	passwordLengthFloor = 15
@@ -73,6 +73,8 @@ func optionsOf(v *settings.Values, logger *slog.Logger) ringwall.Options {
 		TrustedProxyHeader: v.TrustedProxyHeader,
 		LimitAddress:       windows(v.LimitAddress),
 		NoLimitAddress:     v.LimitAddress == nil,
+		LimitAccount:       ratelimit.Window{Quota: v.LimitAccount.Count, Per: v.LimitAccount.Per},
+		NoLimitAccount:     v.LimitAccount == settings.Limit{},
 		LimitAPI:           windows(v.LimitAPI),
 		NoLimitAPI:         v.LimitAPI == nil,
 		AlertMail:          v.AlertMail,

@@ -243,10 +243,8 @@ func (c *checker) webhook(name, what string, target, signing secret.Text) {
 func (c *checker) rules() {
 	c.windows("LIMIT_ADDRESS", c.LimitAddress, "20/1m,100/1h")
 	c.windows("LIMIT_API", c.LimitAPI, "600/1m")
-	if c.LimitAccount.Count == 0 {
-		c.fault("LIMIT_ACCOUNT", "is off: passwords could be guessed without end. Write 5/5m, or unset it.")
-	} else if text := c.LimitAccount; text != (settings.Limit{Count: accountLimitCount, Per: accountLimitPer}) {
-		c.fault("LIMIT_ACCOUNT", "is another limit than 5/5m, the only one that this version knows. Write that, or unset it.")
+	if l := c.LimitAccount; l.Count > accountTriesMost || l.Count != 0 && (l.Per < time.Second || l.Per > accountWindowMost) {
+		c.fault("LIMIT_ACCOUNT", "is no limit of 1 to 100 attempts in a second to 24h: with more, passwords could be guessed. Write 5/5m, or unset it.")
 	}
 	if c.LimitGlobal.Count != 0 && c.LimitGlobal.Per != time.Minute {
 		c.fault("LIMIT_GLOBAL", "counts another time than minutes. Write it as 600/1m, or unset it.")
@@ -292,6 +290,9 @@ func (c *checker) windows(name string, limits settings.Limits, example string) {
 func (c *checker) floods() {
 	if len(c.LimitAddress) == 0 {
 		c.fault("LIMIT_ADDRESS", "is off: one address could try passwords without end. Write 20/1m,100/1h, or unset it.")
+	}
+	if c.LimitAccount.Count == 0 {
+		c.fault("LIMIT_ACCOUNT", "is off: passwords could be guessed without end. Write 5/5m, or unset it.")
 	}
 	if len(c.LimitAPI) == 0 {
 		c.fault("LIMIT_API", "is off: one person could keep the database busy without end. Write 600/1m, or unset it.")

@@ -16,6 +16,11 @@ import (
 // mailsAnHour is how many mails strangers everywhere may cause to one address. Beyond it nothing is sent, and nothing is said.
 var mailsAnHour = AttemptPolicy{Max: 20, WindowMicros: time.Hour.Microseconds(), LockMicros: time.Hour.Microseconds(), MaxMicros: time.Hour.Microseconds()}
 
+// mailsOfANetwork is how many of them one network may cause.
+var mailsOfANetwork = AttemptPolicy{Max: 5, WindowMicros: fiveMinutes, LockMicros: fiveMinutes, MaxMicros: time.Hour.Microseconds()}
+
+const fiveMinutes = int64(5 * time.Minute / time.Microsecond)
+
 // reserveMail counts a request that mails something to an address. It is refused for one network at a time, so that a
 // stranger elsewhere cannot close the way for the owner. Quiet says that the address has had its mails of this hour. All
 // mails that strangers cause together have a budget too; who is known needs none of it. Whoever that budget would turn away
@@ -30,7 +35,7 @@ func (s *Service) reserveMail(ctx context.Context, by identity.Actor, wish *ceil
 			return false, err
 		}
 	}
-	try, attempt, err := s.count(ctx, s.Attempts, what, address, network(by))
+	try, attempt, err := s.count(ctx, mailsOfANetwork, what, address, network(by))
 	if err != nil {
 		return false, err
 	}
