@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -143,12 +144,20 @@ func bend(text string) string {
 func TestFiftyParallelTriesAdmitFive(t *testing.T) {
 	each(t, func(t *testing.T, s *ringwalltest.Server) {
 		c := s.Client()
-		admitted := fifty(func(int) bool {
-			got, err := c.Try("POST", "/auth/v1/login", object{"email": "parallel@example.org", "password": "not the password, surely"})
-			return err == nil && got.Status != http.StatusTooManyRequests
-		})
+		var admitted, none int
+		for none+admitted < 50 { // whom the hash queue had no room for tries again: that was no try
+			var refused atomic.Int64
+			admitted += fifty(func(int) bool {
+				got, err := c.Try("POST", "/auth/v1/login", object{"email": "parallel@example.org", "password": "not the password, surely"})
+				if err == nil && got.Status == http.StatusTooManyRequests {
+					refused.Add(1)
+				}
+				return err == nil && got.Status != http.StatusTooManyRequests && got.Code() != "busy"
+			})
+			none += int(refused.Load())
+		}
 		if admitted > 5 {
-			t.Errorf("of fifty parallel tries %d were admitted, want at most 5", admitted)
+			t.Errorf("of fifty parallel tries and more %d were admitted, want at most 5", admitted)
 		}
 	})
 }

@@ -111,40 +111,6 @@ type Pending struct {
 	NeedsPassword bool
 }
 
-// tryOf is a counted try.
-type tryOf struct {
-	key   []byte
-	count int // in the window, this one included
-	place ceiling.Place
-}
-
-// reserve counts one try against what its parts name, before any work is done for it.
-func (s *Service) reserve(ctx context.Context, by identity.Actor, user identity.ID, what string, parts ...string) (tryOf, error) {
-	try, attempt, err := s.count(ctx, s.Attempts, what, parts...)
-	if err != nil || attempt.Admitted {
-		return try, err
-	}
-	event := audit.Event{Name: audit.LoginFailMax, User: user, Reason: what}
-	if attempt.FirstRefused {
-		event = audit.Event{Name: audit.LoginLock, User: user, Reason: "maxretries"}
-	}
-	s.Refusals.Count(ctx, by, event)
-	return try, tooMany(s.coarse(attempt)).Because(errTried)
-}
-
-func (s *Service) count(ctx context.Context, policy AttemptPolicy, what string, parts ...string) (tryOf, Attempt, error) {
-	raw := [][]byte{[]byte(what)}
-	for _, p := range parts {
-		raw = append(raw, []byte(p))
-	}
-	key := s.Keys.MAC(secret.Attempts, raw...)
-	if policy.Max == 0 { // off, in development alone
-		return tryOf{key: key}, Attempt{Admitted: true}, nil
-	}
-	attempt, err := s.Store.Reserve(ctx, key, policy, s.Now().UnixMicro())
-	return tryOf{key: key, count: attempt.Count}, attempt, err
-}
-
 // network is where a request comes from, as far as limits tell places apart.
 func network(by identity.Actor) string {
 	if address := by.Request().Address; address.IsValid() {

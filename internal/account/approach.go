@@ -4,16 +4,17 @@ import (
 	"context"
 	"errors"
 
+	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/ceiling"
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/limits"
+	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/password"
 )
 
-// approach leads a sign-in through all that needs no database: the address, unless its device is known; the ceiling; and the
-// queue, where it keeps a place until room, that of a known device if granted. Whoever will be turned away is so before anything
-// is written for them, and of many who come at once no more go on than the queue can take: a flood must not keep the disk busy.
-func (s *Service) approach(ctx context.Context, by identity.Actor, wish ceiling.Attempt, granted bool) (from limits.Try, room func(), err error) {
+// approach leads a sign-in past all that needs no database: the address, unless its device is known; the ceiling; and a look at
+// the queue, where granted is for the place of a known device. Whoever will be turned away is so before anything is read for them.
+func (s *Service) approach(ctx context.Context, by identity.Actor, wish ceiling.Attempt, granted bool) (from limits.Try, err error) {
 	if !wish.Known {
 		from, err = s.enter(ctx, by)
 	}
@@ -21,12 +22,14 @@ func (s *Service) approach(ctx context.Context, by identity.Actor, wish ceiling.
 		err = s.refuses(ctx, by, wish)
 	}
 	if err != nil {
-		return from, func() {}, err
+		return from, err
 	}
-	if room, err = s.Hasher.Room(password.SignIn, granted); err != nil {
-		return from, func() {}, hashing(err)
+	leave, err := s.Hasher.Room(password.SignIn, granted)
+	if err != nil {
+		return from, hashing(err)
 	}
-	return from, room, nil
+	leave() // it is kept from when it is known that the account may be tried, and a try is written: see signIn
+	return from, nil
 }
 
 // userAt is who has an address, if anybody has, and whether they have used the device before, which only one that was signed
@@ -62,4 +65,56 @@ func (s *Service) enterKnown(user identity.ID, known bool) (granted bool, leave 
 		return false, func() {}
 	}
 	return true, func() { s.known.Delete(user) }
+}
+
+// tryOf is a counted try.
+type tryOf struct {
+	key   []byte
+	count int // in the window, this one included
+	place ceiling.Place
+}
+
+// tried refuses whom the counter of an account holds up, from a look at it: nothing is written for them, and nobody else waits.
+func (s *Service) tried(ctx context.Context, by identity.Actor, user identity.ID, what string, parts ...string) error {
+	now := s.Now().UnixMicro()
+	counter, err := s.Store.Counter(ctx, s.tryKey(what, parts), now)
+	if err != nil || counter.LockedMicros <= now {
+		return err
+	}
+	return s.refuseTry(ctx, by, user, what, Attempt{RetryMicros: counter.LockedMicros})
+}
+
+// reserve counts one try against what its parts name, before any work is done for it.
+func (s *Service) reserve(ctx context.Context, by identity.Actor, user identity.ID, what string, parts ...string) (tryOf, error) {
+	try, attempt, err := s.count(ctx, s.Attempts, what, parts...)
+	if err != nil || attempt.Admitted {
+		return try, err
+	}
+	return try, s.refuseTry(ctx, by, user, what, attempt)
+}
+
+func (s *Service) refuseTry(ctx context.Context, by identity.Actor, user identity.ID, what string, attempt Attempt) error {
+	event := audit.Event{Name: audit.LoginFailMax, User: user, Reason: what}
+	if attempt.FirstRefused {
+		event = audit.Event{Name: audit.LoginLock, User: user, Reason: "maxretries"}
+	}
+	s.Refusals.Count(ctx, by, event)
+	return tooMany(s.coarse(attempt)).Because(errTried)
+}
+
+func (s *Service) tryKey(what string, parts []string) []byte {
+	raw := [][]byte{[]byte(what)}
+	for _, p := range parts {
+		raw = append(raw, []byte(p))
+	}
+	return s.Keys.MAC(secret.Attempts, raw...)
+}
+
+func (s *Service) count(ctx context.Context, policy AttemptPolicy, what string, parts ...string) (tryOf, Attempt, error) {
+	key := s.tryKey(what, parts)
+	if policy.Max == 0 { // off, in development alone
+		return tryOf{key: key}, Attempt{Admitted: true}, nil
+	}
+	attempt, err := s.Store.Reserve(ctx, key, policy, s.Now().UnixMicro())
+	return tryOf{key: key, count: attempt.Count}, attempt, err
 }

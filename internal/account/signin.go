@@ -51,11 +51,10 @@ func (s *Service) signIn(ctx context.Context, by identity.Actor, in SignIn) (out
 	device, signed := s.signedDevice(in.DeviceCookie)
 	wish := attempt(by, challenge.Login, in.Challenge)
 	var from limits.Try
-	room := func() {}
 	if !signed { // a flood from no device of ours reads nothing
-		from, room, err = s.approach(ctx, by, wish, false)
+		from, err = s.approach(ctx, by, wish, false)
 	}
-	defer func() { room(); s.leave(ctx, from, err) }()
+	defer func() { s.leave(ctx, from, err) }()
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -67,7 +66,7 @@ func (s *Service) signIn(ctx context.Context, by identity.Actor, in SignIn) (out
 	granted, done := s.enterKnown(user.ID, known)
 	defer done()
 	if signed {
-		if from, room, err = s.approach(ctx, by, wish, granted); err != nil {
+		if from, err = s.approach(ctx, by, wish, granted); err != nil {
 			return SignedIn{}, err
 		}
 	}
@@ -75,6 +74,14 @@ func (s *Service) signIn(ctx context.Context, by identity.Actor, in SignIn) (out
 	if known {
 		what, parts = "login from device", []string{key, device.String()}
 	}
+	if err := s.tried(ctx, by, user.ID, what, parts...); err != nil {
+		return SignedIn{}, err
+	}
+	room, err := s.Hasher.Room(password.SignIn, granted)
+	if err != nil {
+		return SignedIn{}, hashing(err)
+	}
+	defer room()
 	try, err := s.reserve(ctx, by, user.ID, what, parts...)
 	if err != nil {
 		return SignedIn{}, err
