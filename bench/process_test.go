@@ -124,6 +124,12 @@ func (p *process) cpu(tb testing.TB) time.Duration {
 	return time.Duration(ticks) * (time.Second / 100) // USER_HZ is 100 on every Linux that Go knows
 }
 
+// own is the CPU that this process, which is the load, has used.
+func own(tb testing.TB) time.Duration {
+	tb.Helper()
+	return (&process{pid: os.Getpid()}).cpu(tb)
+}
+
 // memory is VmRSS or VmHWM (its peak), in bytes.
 func (p *process) memory(tb testing.TB, field string) int64 {
 	tb.Helper()

@@ -35,7 +35,7 @@ func play(role string) error {
 		return err
 	}
 	handlers := map[string]func([]byte) (http.Handler, error){
-		"hello": hello, "mirror": mirrored, "library": library, "hashes": hashes,
+		"hello": hello, "mirror": mirrored, "library": library, "hashes": hashes, "node": node,
 	}
 	handler, err := handlers[role](setting)
 	if err != nil {
