@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"errors"
+	"slices"
 
 	"github.com/ringwall/ringwall/input"
 	"github.com/ringwall/ringwall/internal/audit"
@@ -11,6 +12,7 @@ import (
 	"github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/secret"
+	"github.com/ringwall/ringwall/internal/sessions"
 )
 
 // EmailLink is what a page may say about the holder of one of the two links of a change of address.
@@ -75,11 +77,17 @@ func (s *Service) emailClick(ctx context.Context, by identity.Actor, token strin
 	return click, nil
 }
 
+// EmailUsed is what came of a link of a change of address.
+type EmailUsed struct {
+	Changed bool     // else the link to the other address must be used too
+	Renewed SignedIn // the session of the request under its new id; zero unless the address was changed in one
+}
+
 // UseEmailLink uses one of the two links, which work once, in any order. The second one changes the address: every
-// session but the one of the request ends, and so do the links that were mailed to the old address. The link to the new
-// address needs the password too where nobody is signed in.
+// session but the one of the request ends, that one gets another id and token (D13), and the links that were mailed to the old
+// address end. The link to the new address needs the password too where nobody is signed in.
 // Problems: link-invalid, forbidden, password-required, login-failed, too-many-requests, busy.
-func (s *Service) UseEmailLink(ctx context.Context, by identity.Actor, token, typed, lang string) (changed bool, err error) {
+func (s *Service) UseEmailLink(ctx context.Context, by identity.Actor, token, typed, lang string) (used EmailUsed, err error) {
 	click, err := s.emailClick(ctx, by, token)
 	switch {
 	case errors.Is(err, errLink):
@@ -88,24 +96,30 @@ func (s *Service) UseEmailLink(ctx context.Context, by identity.Actor, token, ty
 		s.Refusals.Count(ctx, by, audit.Event{Name: audit.AuthzFail, User: by.Subject().ID(), Session: by.Session(), Reason: "address link"})
 	}
 	if err != nil {
-		return false, err
+		return used, err
 	}
 	if click.needsPassword(by) {
 		if typed == "" {
-			return false, errProof
+			return used, errProof
 		}
 		if err := s.proveHolder(ctx, by, proof{user: click.user.ID, row: click.user.ID, password: click.user.Password, what: "address", wrong: errWrong}, typed); err != nil {
-			return false, err
+			return used, err
 		}
 	}
 	err = s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
 		user, wanted, err := s.takeEmailClick(ctx, tx, click)
-		changed = err == nil && wanted.ApprovedMicros != 0 && wanted.ConfirmedMicros != 0
+		used = EmailUsed{Changed: err == nil && wanted.ApprovedMicros != 0 && wanted.ConfirmedMicros != 0}
 		switch {
 		case err != nil:
 			return audit.Event{}, err
-		case changed:
-			return addressEvent(audit.Event{Name: audit.UserUpdated, Reason: "address changed"}, by, user, wanted), s.changeEmail(ctx, by, tx, user, wanted, lang)
+		case used.Changed:
+			if by.Subject().ID() == user.ID {
+				used.Renewed, err = s.renewAt(ctx, by, tx, user, wanted.Email)
+			}
+			if err == nil {
+				err = s.changeEmail(ctx, by, tx, user, wanted, used.Renewed.Session.ID, lang)
+			}
+			return addressEvent(audit.Event{Name: audit.UserUpdated, Reason: "address changed"}, by, user, wanted), err
 		case click.approves:
 			return addressEvent(audit.Event{Name: audit.UserUpdated, Reason: "address change approved"}, by, user, wanted), nil
 		default:
@@ -115,7 +129,34 @@ func (s *Service) UseEmailLink(ctx context.Context, by identity.Actor, token, ty
 	if errors.Is(err, ErrTaken) { // somebody else was first with this address: the change can never be
 		err = errors.Join(errLink, s.dropEmailChange(ctx, by, click))
 	}
-	return changed && err == nil, err
+	if err != nil {
+		return EmailUsed{}, err
+	}
+	return used, nil
+}
+
+// renewAt puts a session with another id and token in the place of the request's, whose owner has a new address. A click is no
+// proof of who they are: it is as fresh as before.
+func (s *Service) renewAt(ctx context.Context, by identity.Actor, tx Tx, user User, address string) (SignedIn, error) {
+	list, err := tx.Sessions(ctx, by.Subject())
+	if err != nil {
+		return SignedIn{}, err
+	}
+	at := slices.IndexFunc(list, func(one sessions.Session) bool { return one.ID == by.Session() })
+	if at < 0 {
+		return SignedIn{}, errSignIn
+	}
+	next, token := s.Engine.Renew(list[at], by.Request())
+	next.FreshMicros = list[at].FreshMicros
+	there, err := tx.RotateSession(ctx, by.Subject(), by.Session(), next)
+	if err == nil && !there {
+		err = errSignIn
+	}
+	if err == nil {
+		err = tx.Record(ctx, audit.Event{Name: audit.SessionRenewed, User: user.ID, Session: next.ID, Reason: "changed"})
+	}
+	user.Email = address
+	return SignedIn{Session: next, Person: personOf(user), Token: token}, err
 }
 
 // takeEmailClick uses the link up. Of fifty parallel calls one succeeds, and a lock or a new password meanwhile lets none.
@@ -142,12 +183,8 @@ func (s *Service) takeEmailClick(ctx context.Context, tx Tx, click emailClick) (
 	return user, wanted, err
 }
 
-// changeEmail gives somebody the address that both links have proved.
-func (s *Service) changeEmail(ctx context.Context, by identity.Actor, tx Tx, user User, wanted EmailChange, lang string) error {
-	owner, spared := identity.SubjectOf(user.ID), identity.ID{}
-	if by.Subject().ID() == user.ID {
-		spared = by.Session()
-	}
+// changeEmail gives somebody the address that both links have proved, and ends every session but one, or all for the zero ID.
+func (s *Service) changeEmail(ctx context.Context, by identity.Actor, tx Tx, user User, wanted EmailChange, spared identity.ID, lang string) error {
 	err := tx.SetEmail(ctx, user.ID, wanted.Email, wanted.EmailCanonical)
 	if err == nil {
 		err = endLinks(ctx, tx, user.ID)
@@ -159,7 +196,7 @@ func (s *Service) changeEmail(ctx context.Context, by identity.Actor, tx Tx, use
 		err = tx.DeleteSignups(ctx, wanted.EmailCanonical)
 	}
 	if err == nil {
-		_, err = tx.EndSessions(ctx, owner, spared)
+		_, err = tx.EndSessions(ctx, identity.SubjectOf(user.ID), spared)
 	}
 	if err != nil {
 		return err
@@ -195,7 +232,7 @@ func (s *Service) SetEmail(ctx context.Context, by identity.Actor, user User, ty
 		if err != nil {
 			return event, err
 		}
-		return event, s.changeEmail(ctx, by, tx, current, wanted, "")
+		return event, s.changeEmail(ctx, by, tx, current, wanted, identity.ID{}, "")
 	})
 	if errors.Is(err, ErrTaken) {
 		return problem.New(problem.Conflict, "conflict", "This address has an account already.")

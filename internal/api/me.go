@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 
 	"github.com/ringwall/ringwall/internal/account"
 	"github.com/ringwall/ringwall/internal/chain"
@@ -99,9 +100,22 @@ type emailLinkInput struct {
 
 type emailLinkReply struct {
 	Changed bool `json:"changed" doc:"The address is changed; if false, the link to the other address must be used too."`
+
+	CSRFToken string `json:"csrf_token,omitempty" doc:"Where the address was changed in a session: that has a new id, and this is its token."`
+	Token     string `json:"token,omitempty" doc:"The same of a bearer session: its new token. It is shown this once."`
 }
 
 func (a *API) useEmailLink(ctx context.Context, req *chain.Request, in emailLinkInput) (reply[emailLinkReply], error) {
-	changed, err := a.accounts.UseEmailLink(ctx, req.Actor, in.Token, in.Password, req.Lang())
-	return reply[emailLinkReply]{body: &emailLinkReply{changed}}, err
+	used, err := a.accounts.UseEmailLink(ctx, req.Actor, in.Token, in.Password, req.Lang())
+	out := reply[emailLinkReply]{body: &emailLinkReply{Changed: used.Changed}}
+	if used.Renewed.Token.IsZero() {
+		return out, err
+	}
+	out.body.CSRFToken = a.chain.TokenFor(used.Renewed.Session.ID)
+	if used.Renewed.Session.Bearer {
+		out.body.Token = used.Renewed.Token.Reveal()
+	} else {
+		out.cookies = func(w http.ResponseWriter) { a.chain.Cookies.StartSession(w, used.Renewed) }
+	}
+	return out, err
 }

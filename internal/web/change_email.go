@@ -22,16 +22,19 @@ func (v *visit) postChangeEmail() {
 	if !ok {
 		return
 	}
-	changed := false
+	var used account.EmailUsed
 	if err == nil {
-		changed, err = v.web.Accounts.UseEmailLink(v.r.Context(), v.by(), in.Token, in.Password, v.lang.tag)
+		used, err = v.web.Accounts.UseEmailLink(v.r.Context(), v.by(), in.Token, in.Password, v.lang.tag)
+	}
+	if !used.Renewed.Token.IsZero() {
+		v.web.Cookies.StartSession(v.w, used.Renewed)
 	}
 	switch {
 	case err != nil:
 		v.changeEmailAgain(in.Token, err)
-	case !changed && v.ask.SignedIn:
+	case !used.Changed && v.ask.SignedIn:
 		v.seeOther("/account", "email-half", "")
-	case !changed:
+	case !used.Changed:
 		v.seeOther("/login", "email-half", "")
 	case v.ask.SignedIn:
 		v.seeOther("/account", "email-changed", "")

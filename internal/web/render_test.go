@@ -116,8 +116,8 @@ func (p *people) EmailLinkByToken(_ context.Context, _ identity.Actor, token str
 	}
 	return p.link, nil
 }
-func (p *people) UseEmailLink(_ context.Context, _ identity.Actor, token, _, _ string) (bool, error) {
-	return token == "last", p.did("UseEmailLink", token)
+func (p *people) UseEmailLink(_ context.Context, _ identity.Actor, token, _, _ string) (account.EmailUsed, error) {
+	return account.EmailUsed{Changed: token == "last"}, p.did("UseEmailLink", token)
 }
 func (p *people) RevokeOtherSessions(context.Context, identity.Actor) error {
 	return p.did("RevokeOtherSessions")

@@ -66,7 +66,7 @@ type Self interface {
 	RequestEmailChange(ctx context.Context, by identity.Actor, email, password, deviceCookie, lang string) error
 	CancelEmailChange(ctx context.Context, by identity.Actor) error
 	EmailLinkByToken(ctx context.Context, by identity.Actor, token string) (account.EmailLink, error)
-	UseEmailLink(ctx context.Context, by identity.Actor, token, password, lang string) (changed bool, err error)
+	UseEmailLink(ctx context.Context, by identity.Actor, token, password, lang string) (account.EmailUsed, error)
 }
 
 // Safety is for somebody whose account may be in other hands, or is about to go. [account.Service] is the implementation.
