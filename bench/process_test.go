@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -107,21 +108,47 @@ func start(tb testing.TB, command *exec.Cmd, first []byte, address *regexp.Regex
 // cpu is the time that the process has used, user and system.
 func (p *process) cpu(tb testing.TB) time.Duration {
 	tb.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
+	return processor(tb, fmt.Sprintf("/proc/%d/stat", p.pid))
+}
+
+// hashing is what the threads of lower priority than the process have used, which hash and do nothing else. The rest of a
+// process is what else it does.
+func (p *process) hashing(tb testing.TB) time.Duration {
+	tb.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.pid))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	// The name, in parentheses, may hold anything; utime and stime are the 12th and 13th field behind it.
-	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-	var ticks int64
-	for _, field := range fields[11:13] {
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			tb.Fatal(err)
+	var used time.Duration
+	priority := niceness(tb, fmt.Sprintf("/proc/%d/stat", p.pid))
+	for _, thread := range threads {
+		if niceness(tb, thread) > priority {
+			used += processor(tb, thread)
 		}
-		ticks += n
 	}
+	return used
+}
+
+func niceness(tb testing.TB, stat string) int64 { return statField(tb, stat, 16) }
+
+// processor is user and system time.
+func processor(tb testing.TB, stat string) time.Duration {
+	ticks := statField(tb, stat, 11) + statField(tb, stat, 12)
 	return time.Duration(ticks) * (time.Second / 100) // USER_HZ is 100 on every Linux that Go knows
+}
+
+// statField counts from the first behind the name, which is in parentheses and may hold anything.
+func statField(tb testing.TB, stat string, n int) int64 {
+	tb.Helper()
+	text, err := os.ReadFile(stat)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	value, err := strconv.ParseInt(strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))[n], 10, 64)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return value
 }
 
 // own is the CPU that this process, which is the load, has used.

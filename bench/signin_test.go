@@ -28,7 +28,7 @@ func (t *table) signIns(tb testing.TB, group *cpuGroup) {
 		t.hashesAlone(tb, w)
 	}
 	t.progress("%d clients sign in, with %d checks a second beside them", stormClients, stormChecks)
-	cpu, ours, others := server.cpu(tb), own(tb)+bare.cpu(tb), busy(tb)
+	cpu, hashing, ours, others := server.cpu(tb), server.hashing(tb), own(tb)+bare.cpu(tb), busy(tb)
 	done := make(chan struct{}, 2)
 	go func() {
 		w.storm = rage(server.address, stormTime)
@@ -42,6 +42,7 @@ func (t *table) signIns(tb testing.TB, group *cpuGroup) {
 	<-done
 	<-done
 	w.spent = server.cpu(tb) - cpu
+	w.hashed = server.hashing(tb) - hashing
 	w.load = own(tb) + bare.cpu(tb) - ours
 	w.others = max(busy(tb)-others-w.spent-w.load, 0)
 	w.peak = server.memory(tb, "VmHWM")
@@ -59,7 +60,8 @@ type weather struct {
 	idle, peak            int64
 	calm, beside, control outcome // control: a bare handler in another process, at the same time
 	storm                 storm
-	spent, load, others   time.Duration // CPU of the server in the storm, of load and bare handler, and of everybody else
+	spent, hashed         time.Duration // CPU of the server in the storm, and of its hash threads
+	load, others          time.Duration // of load and bare handler, and of everybody else
 	slots                 float64
 	alone, full, cpu      figures // hashes a second with one caller, and with all slots; CPU seconds a hash
 }
@@ -102,6 +104,9 @@ func (t *table) report(w *weather) {
 		fmt.Sprintf("%.2f", float64(s.inTime)*w.cpu.median()/left), "", true)
 	more := w.spent.Seconds() / float64(len(s.admitted)) / w.cpu.median()
 	t.add("7", fmt.Sprintf("%sCPU a sign-in, checks included, ÷ CPU of a hash (%.0f ms)", name, 1000*w.cpu.median()), fmt.Sprintf("%.2f", more), "at most 1.10", more <= 1.1)
+	if w.hashed > 0 {
+		t.add("7", name+"CPU of the server, checks and refusals included, ÷ CPU of its hash threads at the same time", fmt.Sprintf("%.2f", w.spent.Seconds()/w.hashed.Seconds()), "", true)
+	}
 }
 
 func (t *table) steady(tb testing.TB, server *process, during time.Duration, check requests) outcome {
