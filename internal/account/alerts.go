@@ -19,8 +19,12 @@ type AlertReader interface {
 	// Alerts are open and closed alerts opened before a time, and of those of that time the ones with a greater id; the latest first.
 	Alerts(ctx context.Context, openedMicros int64, after identity.ID, limit int) ([]alerts.Open, error)
 	DeadWebhooks(ctx context.Context) ([]webhook.Dead, error) // the latest first, at most a hundred
-	// ReviveWebhook sends a webhook again that was given up, and records why; [ErrMissing].
-	ReviveWebhook(ctx context.Context, by identity.Actor, id identity.ID, reason string) error
+}
+
+// AlertTx changes what could not be told.
+type AlertTx interface {
+	// ReviveWebhook has a webhook sent again that was given up, with the same id; [ErrMissing].
+	ReviveWebhook(ctx context.Context, id identity.ID) error
 }
 
 // ListAlerts lists open and closed alerts, the latest first. Next leads to the page after; empty if there is none. Problems: invalid.
@@ -72,10 +76,17 @@ func (s *Service) DeadWebhooks(ctx context.Context, by identity.Actor) ([]webhoo
 
 // ReplayWebhook sends a webhook again that was given up, with the same id. Problems: invalid, not-found.
 func (s *Service) ReplayWebhook(ctx context.Context, by identity.Actor, id identity.ID, reason string) error {
-	if _, err := because(by, reason, nil); err != nil {
+	private, err := because(by, reason, map[string]string{"webhook": id.String()})
+	if err != nil {
 		return err
 	}
-	err := s.Store.ReviveWebhook(ctx, by, id, strings.TrimSpace(reason))
+	err = s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
+		err := s.stillOperator(ctx, tx, by)
+		if err == nil {
+			err = tx.ReviveWebhook(ctx, id)
+		}
+		return audit.Event{Name: audit.AuthzAdmin, Reason: "webhook sent again", Private: private}, err
+	})
 	if errors.Is(err, ErrMissing) {
 		err = problem.New(problem.Missing, "not-found", "No webhook with this id was given up.")
 	}

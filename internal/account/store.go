@@ -215,6 +215,7 @@ type Tx interface {
 	AdminTx
 	RoleReader
 	RoleTx
+	AlertTx
 	InvitationTx
 	ImportTx
 	SignupTx

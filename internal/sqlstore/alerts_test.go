@@ -9,6 +9,7 @@ import (
 
 	"github.com/ringwall/ringwall/internal/account"
 	"github.com/ringwall/ringwall/internal/alerts"
+	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/sqlstore"
 	"github.com/ringwall/ringwall/internal/testdb"
@@ -105,11 +106,18 @@ func TestWebhooksAreSealedToTheirRow(t *testing.T) {
 	})
 }
 
+func revive(t *testing.T, store *sqlstore.Store, id identity.ID) error {
+	t.Helper()
+	return store.Change(t.Context(), system, func(ctx context.Context, tx account.Tx) (audit.Event, error) {
+		return audit.Event{Name: audit.AuthzAdmin}, tx.ReviveWebhook(ctx, id)
+	})
+}
+
 func TestDeadWebhooks(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db testdb.DB) {
 		store, ctx := open(t, db), t.Context()
 		message := newWebhook(t, store)
-		if err := store.ReviveWebhook(ctx, system, message.ID, ""); !errors.Is(err, account.ErrMissing) {
+		if err := revive(t, store, message.ID); !errors.Is(err, account.ErrMissing) {
 			t.Errorf("ReviveWebhook of one that waits = %v, want ErrMissing", err)
 		}
 		if err := store.WebhookFailed(ctx, message.ID, 0, "status 500"); err != nil {
@@ -123,7 +131,7 @@ func TestDeadWebhooks(t *testing.T) {
 			t.Errorf("DeadWebhooks = %+v, %v", dead, err)
 		}
 		revived := fifty(t, func(int) (bool, error) {
-			err := store.ReviveWebhook(ctx, system, message.ID, "")
+			err := revive(t, store, message.ID)
 			if errors.Is(err, account.ErrMissing) {
 				return false, nil
 			}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/ringwall/ringwall/internal/account"
-	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/webhook"
@@ -137,19 +136,12 @@ func (s *Store) DeadWebhooks(ctx context.Context) ([]webhook.Dead, error) {
 	return many(ctx, s.q, scanDead, deadWebhooks)
 }
 
-// ReviveWebhook sends a message again that was given up, with the same id; see [account.AlertReader].
-func (s *Store) ReviveWebhook(ctx context.Context, by identity.Actor, id identity.ID, reason string) error {
-	private := map[string]string{"webhook": id.String()}
-	if reason != "" {
-		private["reason"] = reason
+// ReviveWebhook has a message sent again that was given up; see [account.AlertTx].
+func (c *change) ReviveWebhook(ctx context.Context, id identity.ID) error {
+	n, err := c.turn.exec(ctx, reviveWebhook.With(key(id), c.now().UnixMicro()))
+	if err == nil && n == 0 {
+		err = account.ErrMissing
 	}
-	return s.Change(ctx, by, func(ctx context.Context, tx account.Tx) (audit.Event, error) {
-		c := tx.(*change)
-		n, err := c.turn.exec(ctx, reviveWebhook.With(key(id), c.now().UnixMicro()))
-		if err == nil && n == 0 {
-			err = account.ErrMissing
-		}
-		c.turn.webhook = true
-		return audit.Event{Name: audit.AuthzAdmin, Reason: "webhook sent again", Private: private}, err
-	})
+	c.turn.webhook = true
+	return err
 }

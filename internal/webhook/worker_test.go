@@ -18,7 +18,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringwall/ringwall/internal/account"
 	"github.com/ringwall/ringwall/internal/alerts"
+	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sqlstore"
@@ -340,6 +342,13 @@ func TestNoConnectionToTheInside(t *testing.T) {
 	}
 }
 
+func (h *house) revive(t *testing.T, id identity.ID) error {
+	t.Helper()
+	return h.store.Change(t.Context(), identity.NewSystem("test"), func(ctx context.Context, tx account.Tx) (audit.Event, error) {
+		return audit.Event{Name: audit.AuthzAdmin}, tx.ReviveWebhook(ctx, id)
+	})
+}
+
 // After ten attempts, or one answer 410, a message is dead: kept, and sent again when somebody asks for it.
 func TestDeadMessagesAreKept(t *testing.T) {
 	h, r := newHouse(t), newReceiver(t, status(410), status(200))
@@ -349,14 +358,14 @@ func TestDeadMessagesAreKept(t *testing.T) {
 	if dead, err := h.store.DeadWebhooks(t.Context()); err != nil || dead[0].Reason != "status 410" || dead[0].Attempts != 1 || h.waits(t) {
 		t.Errorf("DeadWebhooks = %+v, %v", dead, err)
 	}
-	if err := h.store.ReviveWebhook(t.Context(), identity.NewSystem("test"), m.ID, ""); err != nil {
+	if err := h.revive(t, m.ID); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "it is sent again", func() bool { return len(r.letters()) == 2 && !h.waits(t) })
 	if id, _ := verify(t, r.letters()[1], h.now()); id != "msg_"+m.ID.String() {
 		t.Errorf("sent again as %s, want the same id", id)
 	}
-	if err := h.store.ReviveWebhook(t.Context(), identity.NewSystem("test"), m.ID, ""); err == nil {
+	if err := h.revive(t, m.ID); err == nil {
 		t.Error("what is sent was revived")
 	}
 }
