@@ -2,6 +2,8 @@ package password_test
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/ringwall/ringwall/password"
@@ -15,6 +17,34 @@ func niceOfThread(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return 20 - twenty
+}
+
+// A machine that is busy when its first hashes are made must not be taken for a slow one: the ceiling of attempts follows from it.
+func TestABusyMachineIsNoSlowOne(t *testing.T) {
+	measure := func() int64 {
+		h := newHasher(t, floor(), password.QueueOptions{Slots: 1, NormalPriority: true})
+		for range 3 {
+			if err := h.VerifyNobody(t.Context(), password.SignIn, false, "correct horse"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return h.PerMinute()
+	}
+	calm := measure()
+	var rest atomic.Bool
+	var all sync.WaitGroup
+	for range 64 {
+		all.Go(func() {
+			for !rest.Load() {
+			}
+		})
+	}
+	busy := measure()
+	rest.Store(true)
+	all.Wait()
+	if busy < calm/4 {
+		t.Errorf("PerMinute = %d beside a hundred others, %d without", busy, calm)
+	}
 }
 
 func TestJobsRunOnNicedThreadsAndOnlyThey(t *testing.T) {
