@@ -120,7 +120,7 @@ func (c campaign) panel(s *strings.Builder, x, y int) {
 	}
 	fmt.Fprintf(s, `<text class="soft" x="%d" y="%d" text-anchor="end">owner</text>
 <text x="14" y="%d">%d sent · %d reached the check · %d got in · the owner %s</text>
-<text class="soft" x="14" y="%d">owner: %d sign-ins, p99 %s ms · checks: p99 %s ms calm, %s ms during, %d failed</text>
+<text class="soft" x="14" y="%d">owner: p99 of %d %s ms · checks: p99 %s ms calm, %s ms now, %d failed</text>
 </g>
 `, chartLeft-8, lowAt+lowHeight+16, lowAt+lowHeight+38, sum.Sent, sum.Checked, sum.Entered, ownerWords(sum),
 		lowAt+lowHeight+60, len(sum.Owner)+sum.OwnerOut, millis(quantile(sum.Owner, 0.99)), millis(c.Calm.quantile(0.99)), millis(c.Beside.quantile(0.99)), c.Beside.failed)
@@ -151,7 +151,7 @@ func report(all []campaign) string {
 starts itself, with the limits as they are when nothing is set (the ceiling is that of two hash slots at the default cost: 600 a
 minute). The addresses stand in the header of a trusted proxy. Only the clock is simulated: 500 attempts are sent a second, so ten
 minutes pass in 20 to 200 seconds, and an attack weighs three times and more what it would in its own time. Nodes and attacker
-share the machine. It draws this picture, writes this page, takes six minutes, and fails if the owner was kept out, a check of a session
+share the machine, and whatever else it does shows in the times. It draws this picture, writes this page, takes six minutes, and fails if the owner was kept out, a check of a session
 failed, or somebody got in who did not have the password.
 
 ![What got through, minute by minute](attack.svg)
@@ -166,7 +166,8 @@ failed, or somebody got in who did not have the password.
 	s.WriteString(`
 Meanwhile the owner signs in four times a minute, and 200 sessions a second are checked, half of them at each node; a node on
 PostgreSQL reads the database for each. A hash has the default cost, but for spraying and stuffing: there it costs a fifth, since
-the queue would let fewer through in such short minutes than the ceiling does, and the ceiling would not be tried.
+the queue would let fewer through in such short minutes than the ceiling does, and the ceiling would not be tried. So the owner's
+times there are no measure of mark 8: those of guessing and lock-out are.
 
 | attack | the owner (mark 8) | checks (mark 5) |
 |---|---|---|
