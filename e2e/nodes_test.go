@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -33,6 +34,9 @@ var postOffice = sync.OnceValues(func() (*smtpsink.Sink, error) {
 	}
 	return sink, os.Setenv("SSL_CERT_FILE", file)
 })
+
+// stranger is an address that has no mail at the post office, which outlives a test.
+func stranger(name string) string { return name + "-" + strings.ToLower(rand.Text()) + "@example.org" }
 
 // nodes are two servers on one database, which mail through the post office.
 func nodes(t *testing.T, db testdb.DB) (one, other *ringwalltest.Server, office *smtpsink.Sink) {
@@ -90,14 +94,15 @@ func at(s *ringwalltest.Server, c *ringwalltest.Client) *ringwalltest.Client {
 func TestTwoNodesRevokeForEachOther(t *testing.T) {
 	t.Parallel()
 	one, other, office := nodes(t, testdb.Postgres(t))
+	email := stranger("nodes")
 	c := one.Client()
-	want(t, "sign up at one", signUp(c, "nodes@example.org", ringwalltest.Password), 202, "")
+	want(t, "sign up at one", signUp(c, email, ringwalltest.Password), 202, "")
 	want(t, "confirm at the other", other.Client().Post("/auth/v1/email/verify",
-		object{"token": tokenIn(t, mailed(t, office, "nodes@example.org", 1)[0]), "password": ringwalltest.Password}), 204, "")
+		object{"token": tokenIn(t, mailed(t, office, email, 1)[0]), "password": ringwalltest.Password}), 204, "")
 	for round := range 20 {
 		c, phone := one.Client(), other.Client()
-		c.SignIn("nodes@example.org", ringwalltest.Password)
-		phone.SignIn("nodes@example.org", ringwalltest.Password)
+		c.SignIn(email, ringwalltest.Password)
+		phone.SignIn(email, ringwalltest.Password)
 		want(t, "the phone at one", at(one, phone).Get("/"), 200, "")
 		want(t, "the laptop at the other", at(other, c).Get("/"), 200, "")
 		for _, d := range devices(t, c) {
@@ -112,9 +117,9 @@ func TestTwoNodesRevokeForEachOther(t *testing.T) {
 		want(t, "the laptop's next request at one", c.Get("/"), 401, "unauthenticated")
 	}
 	c.CSRF = ""
-	c.SignIn("nodes@example.org", ringwalltest.Password)
+	c.SignIn(email, ringwalltest.Password)
 	want(t, "at the other", at(other, c).Get("/"), 200, "")
-	operate(t, one, "user.lock", object{"user": "nodes@example.org", "reason": "test"})
+	operate(t, one, "user.lock", object{"user": email, "reason": "test"})
 	want(t, "at the other after a lock at one", at(other, c).Get("/"), 401, "unauthenticated")
 }
 
@@ -122,12 +127,13 @@ func TestTwoNodesRevokeForEachOther(t *testing.T) {
 func TestTwoNodesCountTogether(t *testing.T) {
 	t.Parallel()
 	one, other, office := nodes(t, testdb.Postgres(t))
+	email := stranger("count")
 	servers := []*ringwalltest.Server{one, other}
-	want(t, "sign up", signUp(one.Client(), "count@example.org", ringwalltest.Password), 202, "")
-	token := tokenIn(t, mailed(t, office, "count@example.org", 1)[0])
+	want(t, "sign up", signUp(one.Client(), email, ringwalltest.Password), 202, "")
+	token := tokenIn(t, mailed(t, office, email, 1)[0])
 	var admitted, refused, away, strange atomic.Int64
 	tries := func(i int) bool {
-		got, err := servers[i%2].Client().Try("POST", "/auth/v1/login", object{"email": "count@example.org", "password": "not the password, surely"})
+		got, err := servers[i%2].Client().Try("POST", "/auth/v1/login", object{"email": email, "password": "not the password, surely"})
 		switch {
 		case err != nil:
 			strange.Add(1)
@@ -149,7 +155,7 @@ func TestTwoNodesCountTogether(t *testing.T) {
 		t.Errorf("three times fifty tries over two nodes: %d admitted, %d refused, %d not looked at, %d strange; want 5 and 145", admitted.Load(), refused.Load(), n, strange.Load())
 	}
 	codes := fifty(func(i int) bool {
-		got, err := servers[i%2].Client().Try("POST", "/auth/v1/email/verify", object{"email": "count@example.org", "code": "AAAA-AAAA", "password": "x"})
+		got, err := servers[i%2].Client().Try("POST", "/auth/v1/email/verify", object{"email": email, "code": "AAAA-AAAA", "password": "x"})
 		return err == nil && got.Status == 422
 	})
 	if codes != 5 {
@@ -177,7 +183,8 @@ func TestTwoNodesSendAndSealOnce(t *testing.T) {
 	one, other, office := nodes(t, db)
 	servers := []*ringwalltest.Server{one, other}
 	const people = 16
-	address := func(i int) string { return fmt.Sprintf("once-%d@example.org", i) }
+	once := "once-" + strings.ToLower(rand.Text())
+	address := func(i int) string { return fmt.Sprintf("%s-%d@example.org", once, i) }
 	var all sync.WaitGroup
 	for i := range people {
 		all.Go(func() {
@@ -199,7 +206,7 @@ func TestTwoNodesSendAndSealOnce(t *testing.T) {
 	within(t, 20*time.Second, "the outbox is empty", func() bool { return count(t, admin, `SELECT COUNT(*) FROM ringwall_outbox`) == 0 })
 	ids, to := map[string]int{}, map[string]int{}
 	for _, m := range office.Messages() {
-		if !strings.HasPrefix(m.To[0], "once-") {
+		if !strings.HasPrefix(m.To[0], once) {
 			continue
 		}
 		ids[m.ID()]++
