@@ -265,7 +265,7 @@ func TestTenThousandFailedSignIns(t *testing.T) {
 		all.Wait()
 		t.Logf("10,000 failed sign-ins in %v", time.Since(begun).Round(time.Millisecond))
 		looked := failed.Load() + refused.Load()
-		if failed.Load() > 5 || looked+busy.Load() != 10_000 || busy.Load() > 1000 {
+		if failed.Load() > 5 || looked+busy.Load() != 10_000 || busy.Load() > 5000 { // while the first five are hashed
 			t.Errorf("%d were tried, %d refused and %d found the queue full, want at most 5 tries of 10,000", failed.Load(), refused.Load(), busy.Load())
 		}
 		want(t, "the owner meanwhile", owner.Get("/"), 200, "")

@@ -161,6 +161,9 @@ func hashing(err error) error {
 	if busy, ok := errors.AsType[*password.Busy](err); ok {
 		return problem.New(problem.Unavailable, "busy", "Many people are signing in right now. Try again in a moment.").After(busy.RetryAfter)
 	}
+	if errors.Is(err, password.ErrClosed) {
+		return problem.New(problem.Unavailable, "unavailable", "The service is about to stop. Try again in a moment.").After(2 * time.Second).Because(err)
+	}
 	return err
 }
 
