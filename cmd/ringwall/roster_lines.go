@@ -12,15 +12,19 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	strict "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // recordMaxBytes bounds one line, or one record of CSV: nobody is longer.
 const recordMaxBytes = 64 << 10
 
 var (
-	errLong   = rowFault{"row", fmt.Sprintf("longer than %d bytes", recordMaxBytes)}
-	errUTF8   = rowFault{"row", "not UTF-8"}
-	errQuotes = rowFault{"row", "a quotation mark that is never closed; what follows it was left out"}
+	errLong     = rowFault{"row", fmt.Sprintf("longer than %d bytes", recordMaxBytes)}
+	errUTF8     = rowFault{"row", "not UTF-8"}
+	errNoObject = rowFault{"row", "not a JSON object"}
+	errQuotes   = rowFault{"row", "a quotation mark that is never closed; what follows it was left out"}
 )
 
 // lineReader reads lines of bounded length. It holds one at a time.
@@ -77,33 +81,56 @@ func (j *jsonLines) next() (personRow, string, error) {
 
 // strictJSON takes no unknown members: a misspelt one would be lost without a word.
 func strictJSON(text []byte, into any) error {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		return jsonFault(err)
+	if err := oneValue(text); err != nil {
+		return err
 	}
-	if decoder.More() {
-		return rowFault{"row", "more than one object in a line"}
+	err := strict.Unmarshal(text, into, strict.RejectUnknownMembers(true))
+	wrong, ok := errors.AsType[*strict.SemanticError](err)
+	switch {
+	case err == nil:
+		return nil
+	case ok && errors.Is(wrong.Err, strict.ErrUnknownName) && len(wrong.JSONPointer) < 64:
+		return rowFault{"row", "there is no member " + strconv.Quote(wrong.JSONPointer.LastToken())}
+	case ok:
+		for field := range wrong.JSONPointer.Tokens() {
+			return otherType(field)
+		}
 	}
-	return nil
+	return errNoObject
 }
 
 func looseJSON(text []byte, into any) error {
-	if err := json.Unmarshal(text, into); err != nil {
-		return jsonFault(err)
+	err := oneValue(text)
+	if err == nil {
+		err = json.Unmarshal(text, into)
 	}
-	return nil
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
+		return otherType(wrong.Field)
+	}
+	if _, ok := errors.AsType[rowFault](err); err == nil || ok {
+		return err
+	}
+	return errNoObject
 }
 
-// jsonFault tells what is wrong without the text that is.
-func jsonFault(err error) error {
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
-		return rowFault{wrong.Field, "is of another type than it should be"}
+func otherType(field string) error {
+	return rowFault{field, "is of another type than it should be"}
+}
+
+// oneValue refuses what two parsers could read differently: encoding/json takes the last of two members with one name.
+func oneValue(text []byte) error {
+	d := jsontext.NewDecoder(bytes.NewReader(text))
+	_, err := d.ReadValue()
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return rowFault{"row", "an object in it has the same member twice"}
+	case err != nil:
+		return errNoObject
 	}
-	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok && len(name) < 64 {
-		return rowFault{"row", "there is no member " + name}
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+		return rowFault{"row", "more than one object in a line"}
 	}
-	return rowFault{"row", "not a JSON object"}
+	return nil
 }
 
 // table is CSV with the names of the columns in its first record.

@@ -159,6 +159,10 @@ func TestBrokenRowsAreToldAndPassedOver(t *testing.T) {
 		{"JSON", `{"email":"a@example.org","email_verified":true,"roles":["admin"]}` + "\n\n{\n" + `{"email":7}` + "\n" + `{"email":"x","hash":"secret"}` + "\n" + `{"email":"b@example.org","email_verified":true}{}` + "\n[]\n" + `{"email":"b@example.org","email_verified":true}`,
 			[]personRow{{Email: "a@example.org", Verified: true, Roles: []string{"admin"}}, good("b")},
 			map[string]string{"line 3": "row: not a JSON object", "line 4": "email: is of another type than it should be", "line 5": `row: there is no member "hash"`, "line 6": "row: more than one object in a line", "line 7": "row: not a JSON object"}},
+		{"JSON that two parsers read differently", `{"email":"b@example.org","email_verified":true}` + "\n" + `{"email":"a@example.org","email":"c@example.org"}` + "\n" + `{"email":"a@example.org","Email":"c@example.org"}` + "\n" +
+			`{"email":"a@example.org","metadata":{"plan":1,"plan":2}}` + "\n" + `{"email":"a@example.org"}}` + "\n" + `{"email":"a@example.org","roles":["admin",7]}`, []personRow{good("b")},
+			map[string]string{"line 2": "row: an object in it has the same member twice", "line 3": `row: there is no member "Email"`, "line 4": "row: an object in it has the same member twice",
+				"line 5": "row: more than one object in a line", "line 6": "roles: is of another type than it should be"}},
 		{"nothing said of the address", "email\na@example.org\n", []personRow{{Email: "a@example.org"}}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
