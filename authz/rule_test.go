@@ -63,6 +63,8 @@ func TestRules(t *testing.T) {
 		{"a proof of four minutes ago", authz.Fresh(5 * time.Minute), person("", time.Minute), authz.Allowed},
 		{"the same for a shorter time", authz.Fresh(4 * time.Minute), person("", time.Minute), authz.NeedsRefresh},
 		{"an old proof for a longer time", authz.Fresh(time.Hour), person("", -50*time.Minute), authz.Allowed},
+		{"a proof by a clock that is half a minute ahead", authz.Fresh(time.Hour), person("", 5*time.Minute+30*time.Second), authz.Allowed},
+		{"a proof that is still to come: the clock was set back", authz.Fresh(time.Hour), person("", 7*time.Minute), authz.NeedsRefresh},
 		{"no proof that counts", authz.Fresh(1 << 62), unproved, authz.NeedsRefresh},
 		{"fresh for no time", authz.Fresh(0), person("", time.Minute), authz.Denied},
 		{"fresh for less than no time", authz.Fresh(-time.Hour), person("", time.Minute), authz.Denied},

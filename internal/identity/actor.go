@@ -106,9 +106,13 @@ func (a Actor) Subject() Subject { return a.subject }
 // Session is the session through which a person acts; zero otherwise.
 func (a Actor) Session() ID { return a.session }
 
-// ProvedWithin reports whether the person proved their identity less than as long before now.
+// clockSkew is how far the clocks of two nodes may be apart.
+const clockSkew = time.Minute
+
+// ProvedWithin reports whether the person proved their identity less than as long before now. A proof that is still to come
+// is none: the clock was set back, and would make it last that much longer.
 func (a Actor) ProvedWithin(within time.Duration, now time.Time) bool {
-	return a.kind == Person && !a.proved.IsZero() && now.Before(a.proved.Add(within))
+	return a.kind == Person && !a.proved.IsZero() && now.Before(a.proved.Add(within)) && !a.proved.After(now.Add(clockSkew))
 }
 
 // HasRole reports whether the person holds the role.
