@@ -23,7 +23,7 @@ const (
 
 	// What an entry and a person take of the heap at the most, index and usual strings included; measured with a million.
 	entryCost  = 176
-	personCost = 256
+	personCost = 272
 )
 
 // budget is the memory that is left for entries and people together.
