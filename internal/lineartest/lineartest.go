@@ -37,11 +37,11 @@ type cost struct {
 // Run doubles the input from 8 kB to 1 MB, and fails where the cost grows more than [Limit] times. Call gets a number of
 // bytes and returns what is measured with an input as long as that. The best of all rounds counts, up to twelve if they are needed.
 func Run(b *testing.B, call func(n int) func()) {
-	l := newLadder(call)
+	l := newLadder(func() time.Duration { return worked(b) }, call)
 	for b.Loop() {
-		l.climb(b)
+		l.climb()
 	}
-	l.climbAgain(b)
+	l.climbAgain()
 	b.ReportMetric(l.growth(), "max-ratio")
 	b.ReportMetric(float64(l.best[steps-1].time.Microseconds())/1000, "ms/MB")
 	b.ReportMetric(float64(l.best[steps-1].bytes)/longest, "allocated-B/B")
@@ -52,13 +52,14 @@ func Run(b *testing.B, call func(n int) func()) {
 }
 
 type ladder struct {
-	calls [steps]func()
-	best  [steps]cost
-	tried int
+	worked func() time.Duration // that was used up so far
+	calls  [steps]func()
+	best   [steps]cost
+	tried  int
 }
 
-func newLadder(call func(n int) func()) *ladder {
-	l := &ladder{}
+func newLadder(worked func() time.Duration, call func(n int) func()) *ladder {
+	l := &ladder{worked: worked}
 	for i := range steps {
 		l.calls[i] = call(longest >> (steps - 1 - i))
 	}
@@ -66,15 +67,15 @@ func newLadder(call func(n int) func()) *ladder {
 }
 
 // climbAgain gives steps that are too high another chance: a busy machine disturbs one, not each time the same.
-func (l *ladder) climbAgain(t testing.TB) {
+func (l *ladder) climbAgain() {
 	for l.tried < climbs && l.growth() > Limit {
-		l.climb(t)
+		l.climb()
 	}
 }
 
-func (l *ladder) climb(t testing.TB) {
+func (l *ladder) climb() {
 	for i, call := range l.calls {
-		took := measure(t, call)
+		took := l.measure(call)
 		if l.tried > 0 {
 			took.time, took.bytes = min(took.time, l.best[i].time), min(took.bytes, l.best[i].bytes)
 		}
@@ -83,15 +84,15 @@ func (l *ladder) climb(t testing.TB) {
 	l.tried++
 }
 
-func measure(t testing.TB, call func()) cost {
+func (l *ladder) measure(call func()) cost {
 	debug.FreeOSMemory()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	started, took, count := worked(t), time.Duration(0), 0
+	started, took, count := l.worked(), time.Duration(0), 0
 	for ; took < enough; count++ {
 		call()
-		took = worked(t) - started
+		took = l.worked() - started
 	}
 	runtime.ReadMemStats(&after)
 	return cost{took / time.Duration(count), (after.TotalAlloc - before.TotalAlloc) / uint64(count)}
