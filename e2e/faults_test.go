@@ -55,12 +55,12 @@ func count(t *testing.T, db *sql.DB, query string, arguments ...any) (n int) {
 	return n
 }
 
-// within waits until something is so.
+// within waits until something is so: for patience, and as a machine may be busy for three times as long.
 func within(t *testing.T, patience time.Duration, what string, so func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !so(); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * patience); !so(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", patience, what)
+			t.Fatalf("not within %v: %s", 3*patience, what)
 		}
 	}
 }

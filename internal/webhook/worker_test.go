@@ -90,7 +90,7 @@ func (h *house) deliver(t *testing.T, address string) (stop func()) {
 		t.Fatal(err)
 	}
 	w := webhook.NewWorker(h.store, map[string]webhook.Target{"alerts": {URL: secret.NewText(address), Secret: key}, "nowhere": {}}, webhook.WorkerOptions{
-		Client: outbound.Client(outbound.Options{InsecureHTTP: true, InsecureNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Timeout: time.Second}),
+		Client: outbound.Client(outbound.Options{InsecureHTTP: true, InsecureNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Timeout: 5 * time.Second}),
 		Now:    h.now, Log: slog.New(slog.NewTextHandler(h, nil)),
 	})
 	h.store.OnWebhook(w.Wake)
