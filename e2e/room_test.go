@@ -40,7 +40,7 @@ func TestAFullQueueWritesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Logf("%d were busy, %d were checked, %d rows", busy.Load(), checked.Load(), rows)
-		if most := checked.Load() + busy.Load()/20; rows > most { // between leaving its place and taking it, one may lose it to another
+		if most := checked.Load() + busy.Load()/20; rows > most { // who waits in the line for two seconds has left one
 			t.Errorf("%d rows of attempts, want at most %d: %d were checked, and %d turned away", rows, most, checked.Load(), busy.Load())
 		}
 		if busy.Load() == 0 {

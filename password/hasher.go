@@ -103,8 +103,8 @@ func (h *Hasher) measure(took time.Duration) {
 }
 
 // Room is [Queue.Room].
-func (h *Hasher) Room(class Class, known bool) (leave func(), err error) {
-	return h.queue.Room(class, known)
+func (h *Hasher) Room(ctx context.Context, class Class, known bool) (in context.Context, leave func(), err error) {
+	return h.queue.Room(ctx, class, known)
 }
 
 // VerifyNobody does the work of a failed Verify for an account that there is not. It returns only the errors of the queue.

@@ -111,7 +111,8 @@ func (q *Queue) Do(ctx context.Context, class Class, known bool, job func()) err
 		class = Other
 	}
 	w := &waiter{class: class, known: known, job: job, done: make(chan struct{})}
-	if err := q.enter(w); err != nil {
+	kept, _ := ctx.Value(placeKey{}).(*place)
+	if err := q.enter(w, kept); err != nil {
 		return err
 	}
 	deadline := time.NewTimer(q.wait)
@@ -128,10 +129,11 @@ func (q *Queue) Do(ctx context.Context, class Class, known bool, job func()) err
 	return w.err
 }
 
-// enter puts w in the line and sees that somebody serves it, or says why not.
-func (q *Queue) enter(w *waiter) error {
+// enter puts w in the line, where a place may be kept for it, and sees that somebody serves it, or says why not.
+func (q *Queue) enter(w *waiter, kept *place) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.vacate(kept)
 	if q.closed {
 		return ErrClosed
 	}
@@ -150,27 +152,44 @@ func (q *Queue) enter(w *waiter) error {
 // jobs is how many run.
 func (q *Queue) jobs() int { return q.running[SignIn] + q.running[Other] }
 
-// Room keeps a place in the line for the caller until leave, which is called right before [Queue.Do], or instead of it; calling it
-// again does nothing. It returns the error with which Do would turn the caller away. It is for those who would otherwise begin work
+// Room keeps a place in the line for the first [Queue.Do] that gets the context it returns, or until leave, which has to be called
+// in any case. It returns ctx and the error with which Do would turn the caller away. It is for those who would otherwise begin work
 // that they have to undo. Nobody is turned out of the line for it: a place that only Do could make is not kept.
-func (q *Queue) Room(class Class, known bool) (leave func(), err error) {
+func (q *Queue) Room(ctx context.Context, class Class, known bool) (in context.Context, leave func(), err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	w := &waiter{class: class, known: known}
 	switch {
 	case q.closed:
-		return nil, ErrClosed
+		return ctx, nil, ErrClosed
 	case q.fits(w):
+		kept := &place{queue: q, known: known}
 		q.coming.add(known, 1)
-		return sync.OnceFunc(func() {
+		return context.WithValue(ctx, placeKey{}, kept), func() {
 			q.mu.Lock()
 			defer q.mu.Unlock()
-			q.coming.add(known, -1)
-		}), nil
+			q.vacate(kept)
+		}, nil
 	case q.victim(w) != nil:
-		return func() {}, nil
+		return ctx, func() {}, nil
 	}
-	return nil, q.busy()
+	return ctx, nil, q.busy()
+}
+
+// place is kept in the line of a queue; without one it is nobody's any more.
+type place struct {
+	queue *Queue
+	known bool
+}
+
+type placeKey struct{}
+
+// vacate gives a place of this queue back, once.
+func (q *Queue) vacate(kept *place) {
+	if kept != nil && kept.queue == q {
+		kept.queue = nil
+		q.coming.add(kept.known, -1)
+	}
 }
 
 // arrivals are those for whom a place is kept.

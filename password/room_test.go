@@ -24,7 +24,7 @@ func TestRoomIsKeptForWhoComesFirst(t *testing.T) {
 		var refused atomic.Int64
 		for range n {
 			all.Go(func() {
-				leave, err := q.Room(password.SignIn, known)
+				_, leave, err := q.Room(t.Context(), password.SignIn, known)
 				if b, ok := errors.AsType[*password.Busy](err); ok && b.RetryAfter > 0 {
 					refused.Add(1)
 					return
@@ -63,12 +63,42 @@ func TestRoomIsKeptForWhoComesFirst(t *testing.T) {
 	}
 }
 
+// Between keeping a place and taking it there is no moment at which somebody else could have it.
+func TestAKeptPlaceIsTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t, 1, 1)
+		y.come(context.Background(), "k1") // runs, so one place is left
+		in, leave, err := y.q.Room(t.Context(), password.SignIn, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer leave()
+		y.come(context.Background(), "k2")
+		y.wantBusy("k2")
+		y.do(in, "k3")
+		y.wantWaiting("k3")
+		y.do(in, "k4") // the place was for one
+		y.wantBusy("k4")
+		leave()
+		y.come(context.Background(), "k5")
+		y.wantBusy("k5")
+		y.finishAll()
+		other := newQueue(t, password.QueueOptions{Slots: 1, Length: 1, NormalPriority: true})
+		if err := other.Do(in, password.SignIn, true, func() {}); err != nil {
+			t.Errorf("a place in one queue, used at another = %v, want a job like any other", err)
+		}
+		if err := other.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Somebody who may never come after all must not turn out who waits.
 func TestRoomTurnsNobodyOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y := newYard(t, 1, 3)
 		y.come(context.Background(), "s1", "o2", "o3")
-		leave, err := y.q.Room(password.SignIn, false)
+		_, leave, err := y.q.Room(t.Context(), password.SignIn, false)
 		if err != nil {
 			t.Fatalf("Room = %v; a sign-in may have the place of the newest other", err)
 		}
@@ -81,7 +111,7 @@ func TestRoomTurnsNobodyOut(t *testing.T) {
 		if err := y.q.Close(context.Background()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := y.q.Room(password.SignIn, true); !errors.Is(err, password.ErrClosed) {
+		if _, _, err := y.q.Room(t.Context(), password.SignIn, true); !errors.Is(err, password.ErrClosed) {
 			t.Errorf("Room in a closed queue = %v, want ErrClosed", err)
 		}
 	})

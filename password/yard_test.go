@@ -30,35 +30,45 @@ func newYard(t *testing.T, slots, length int) *yard {
 // come lets the named jobs come one after the other. A name's first letter says which: s sign-in, k sign-in from a known device, o other.
 func (y *yard) come(ctx context.Context, names ...string) {
 	for _, name := range names {
-		class, known := password.SignIn, name[0] == 'k'
-		if name[0] == 'o' {
-			class = password.Other
-		}
-		hold := make(chan struct{})
-		y.mu.Lock()
-		y.release[name] = hold
-		y.mu.Unlock()
-		leave, room := y.q.Room(class, known)
+		class, known := kind(name)
+		_, leave, room := y.q.Room(ctx, class, known)
 		if room == nil {
 			leave()
 		}
-		go func() {
-			err := y.q.Do(ctx, class, known, func() {
-				y.mu.Lock()
-				y.started = append(y.started, name)
-				y.mu.Unlock()
-				<-hold
-			})
-			y.mu.Lock()
-			y.results[name] = err
-			y.mu.Unlock()
-		}()
-		synctest.Wait()
+		y.do(ctx, name)
 		returned, err := y.result(name)
 		if _, busy := errors.AsType[*password.Busy](err); (room != nil) != (returned && busy) {
 			y.t.Errorf("Room before %s = %v, and then Do = %v (returned: %t)", name, room, err, returned)
 		}
 	}
+}
+
+func kind(name string) (class password.Class, known bool) {
+	if name[0] == 'o' {
+		return password.Other, false
+	}
+	return password.SignIn, name[0] == 'k'
+}
+
+// do lets one job come that does not look for room first.
+func (y *yard) do(ctx context.Context, name string) {
+	class, known := kind(name)
+	hold := make(chan struct{})
+	y.mu.Lock()
+	y.release[name] = hold
+	y.mu.Unlock()
+	go func() {
+		err := y.q.Do(ctx, class, known, func() {
+			y.mu.Lock()
+			y.started = append(y.started, name)
+			y.mu.Unlock()
+			<-hold
+		})
+		y.mu.Lock()
+		y.results[name] = err
+		y.mu.Unlock()
+	}()
+	synctest.Wait()
 }
 
 func (y *yard) finish(names ...string) {

@@ -24,7 +24,7 @@ func (s *Service) approach(ctx context.Context, by identity.Actor, wish ceiling.
 	if err != nil {
 		return from, err
 	}
-	leave, err := s.Hasher.Room(password.SignIn, granted)
+	_, leave, err := s.Hasher.Room(ctx, password.SignIn, granted)
 	if err != nil {
 		return from, hashing(err)
 	}

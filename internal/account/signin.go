@@ -77,7 +77,7 @@ func (s *Service) signIn(ctx context.Context, by identity.Actor, in SignIn) (out
 	if err := s.tried(ctx, by, user.ID, what, parts...); err != nil {
 		return SignedIn{}, err
 	}
-	room, err := s.Hasher.Room(password.SignIn, granted)
+	ctx, room, err := s.Hasher.Room(ctx, password.SignIn, granted)
 	if err != nil {
 		return SignedIn{}, hashing(err)
 	}
@@ -96,7 +96,6 @@ func (s *Service) signIn(ctx context.Context, by identity.Actor, in SignIn) (out
 			return SignedIn{}, err
 		}
 	}
-	room() // it is taken now
 	ok, rehash, err := s.verify(ctx, try, granted, phc, in.Password)
 	if err != nil {
 		return SignedIn{}, err
