@@ -57,7 +57,7 @@ func (c *devCommand) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		s.tls = tlsConfig(pair)
+		s.tls = &pair
 	}
 	s.ready = func(net.Addr) { a.welcome(s) }
 	return s.run(ctx)

@@ -110,7 +110,7 @@ func roleFaults(ctx context.Context, v *settings.Values) (settings.Faults, error
 	return faults, nil
 }
 
-func serverTLS(v *settings.Values, logger *slog.Logger) (*tls.Config, error) {
+func serverTLS(v *settings.Values, logger *slog.Logger) (*tls.Certificate, error) {
 	pair, err := tls.LoadX509KeyPair(v.TLSCert, v.TLSKey)
 	if err != nil {
 		return nil, fmt.Errorf("%s and %s cannot be used: %s", v.TLSCert, v.TLSKey, reasonOf(err))
@@ -120,12 +120,7 @@ func serverTLS(v *settings.Values, logger *slog.Logger) (*tls.Config, error) {
 			logger.Warn("browsers will refuse the certificate", "reason", problem)
 		}
 	}
-	return tlsConfig(pair), nil
-}
-
-// tlsConfig admits TLS 1.2 and later, with the suites and curves that Go prefers (X25519MLKEM768 first).
-func tlsConfig(pair tls.Certificate) *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
+	return &pair, nil
 }
 
 func certificateWarnings(leaf *x509.Certificate, origins []string) []string {

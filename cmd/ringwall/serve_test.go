@@ -166,6 +166,14 @@ func TestServeSpeaksModernTLSAlone(t *testing.T) {
 	if _, err := dial(&tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA}}); err == nil {
 		t.Error("a suite without forward secrecy is spoken")
 	}
+	for _, suite := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
+		if !strings.HasSuffix(suite.Name, "_CBC_SHA") && !strings.HasSuffix(suite.Name, "_CBC_SHA256") {
+			continue
+		}
+		if _, err := dial(&tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite.ID}}); err == nil {
+			t.Errorf("%s is spoken", suite.Name)
+		}
+	}
 	state, err := dial(&tls.Config{NextProtos: []string{"h2"}})
 	if err != nil || state.Version != tls.VersionTLS13 || state.CurveID != tls.X25519MLKEM768 || state.NegotiatedProtocol != "h2" {
 		t.Errorf("spoken are version %x, curve %v, protocol %q, %v, want TLS 1.3, X25519MLKEM768, h2", state.Version, state.CurveID, state.NegotiatedProtocol, err)

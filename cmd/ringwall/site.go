@@ -33,7 +33,7 @@ type site struct {
 	values   *settings.Values
 	options  ringwall.Options
 	log      *slog.Logger
-	tls      *tls.Config             // nil: plain HTTP
+	tls      *tls.Certificate        // nil: plain HTTP
 	onlyFrom []netip.Prefix          // if there are any, nobody else may connect
 	origins  func(net.Addr) []string // nil: those of the options
 	ready    func(net.Addr)
@@ -103,7 +103,7 @@ type server struct {
 }
 
 func (s server) serve() error {
-	if s.TLSConfig != nil {
+	if s.TLSConfig != nil && len(s.TLSConfig.Certificates) > 0 {
 		return s.ServeTLS(s.listener, "", "") // the certificate stands in the configuration
 	}
 	return s.Serve(s.listener)
@@ -130,7 +130,7 @@ func (s *site) publicServer() *http.Server {
 	server := ringwall.Server(s.handler())
 	server.ErrorLog = serverErrors(s.log)
 	if s.tls != nil {
-		server.TLSConfig = s.tls.Clone()
+		server.TLSConfig.Certificates = []tls.Certificate{*s.tls}
 	}
 	if len(s.onlyFrom) > 0 {
 		server.ConnContext = s.markStranger
