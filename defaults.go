@@ -23,6 +23,7 @@ import (
 	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sessions"
+	"github.com/ringwall/ringwall/internal/sqlstore"
 	"github.com/ringwall/ringwall/internal/webhook"
 	"github.com/ringwall/ringwall/password"
 	"github.com/ringwall/ringwall/ratelimit"
@@ -343,19 +344,19 @@ func (o Options) checkDatabase() error {
 	case o.Development || strings.HasPrefix(o.Database, "sqlite:"):
 		return nil
 	}
-	u, err := url.Parse(o.Database)
-	if err != nil {
-		return errors.New("Database is no address: write postgres://user@host/name?sslmode=verify-full")
+	return checkTransport("Database", o.Database)
+}
+
+// checkTransport returns an error that tells the mend, if a connection to the database could cross a network in the clear.
+func checkTransport(name, database string) error {
+	if _, err := url.Parse(database); err != nil {
+		return errors.New(name + " is no address: write postgres://user@host/name?sslmode=verify-full")
 	}
-	host := u.Hostname()
-	if named := u.Query().Get("host"); named != "" {
-		host = named
+	err := sqlstore.CheckTransport(database)
+	if errors.Is(err, sqlstore.ErrInTheClear) {
+		return errors.New(name + " is on another machine without a verified connection: add sslmode=verify-full to its address (and sslrootcert for a certificate authority of your own)")
 	}
-	mode := u.Query().Get("sslmode")
-	if host == "" || strings.HasPrefix(host, "/") || loopback(host) || mode == "verify-full" || mode == "verify-ca" {
-		return nil
-	}
-	return errors.New("Database is on another machine without a verified connection: add sslmode=verify-full to its address (and sslrootcert for a certificate authority of your own)")
+	return err
 }
 
 // masterKey reads the key, or makes it where a single machine keeps its own.

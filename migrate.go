@@ -14,6 +14,7 @@ import (
 type MigrateOptions struct {
 	Database      string // as in [Options]; on PostgreSQL its role is granted what the server needs, and no more
 	DatabaseOwner string // PostgreSQL: the same database as the owner of the tables
+	Development   bool   // as in [Options]: the database may be on another machine without a verified connection
 }
 
 // Migration is one step of the schema.
@@ -23,10 +24,20 @@ type Migration struct {
 	Applied bool
 }
 
-// owner is the database as whoever may change tables sees it, and the role to grant rights to.
-func (o MigrateOptions) owner() (database, runtimeRole string) {
+// owner is the database as whoever may change tables sees it, and the role to grant rights to. A database that may be spoken to
+// over a network in the clear is an [*OptionsError].
+func (o MigrateOptions) owner() (database, runtimeRole string, err error) {
+	name := "DatabaseOwner"
+	if database = o.DatabaseOwner; database == "" {
+		name, database = "Database", o.Database
+	}
+	if !o.Development {
+		if err := checkTransport(name, database); err != nil {
+			return "", "", &OptionsError{err}
+		}
+	}
 	if o.DatabaseOwner == "" {
-		return o.Database, ""
+		return database, "", nil
 	}
 	if u, err := url.Parse(o.Database); err == nil {
 		runtimeRole = u.User.Username()
@@ -34,19 +45,25 @@ func (o MigrateOptions) owner() (database, runtimeRole string) {
 			runtimeRole = u.Query().Get("user")
 		}
 	}
-	return o.DatabaseOwner, runtimeRole
+	return database, runtimeRole, nil
 }
 
 // Migrate brings the tables up to date. A step that was interrupted is taken up again; a newer schema than this
 // program's is refused. SQLite is brought up to date by [New] too.
 func Migrate(ctx context.Context, o MigrateOptions) error {
-	database, role := o.owner()
+	database, role, err := o.owner()
+	if err != nil {
+		return err
+	}
 	return sqlstore.Migrate(ctx, database, role)
 }
 
 // MigrateStatus lists the steps, and which have been applied. It changes nothing.
 func MigrateStatus(ctx context.Context, o MigrateOptions) ([]Migration, error) {
-	database, _ := o.owner()
+	database, _, err := o.owner()
+	if err != nil {
+		return nil, err
+	}
 	steps, err := sqlstore.Status(ctx, database)
 	list := make([]Migration, 0, len(steps))
 	for _, s := range steps {
@@ -57,13 +74,19 @@ func MigrateStatus(ctx context.Context, o MigrateOptions) ([]Migration, error) {
 
 // MigrateDryRun writes the SQL that [Migrate] would run.
 func MigrateDryRun(ctx context.Context, w io.Writer, o MigrateOptions) error {
-	database, role := o.owner()
+	database, role, err := o.owner()
+	if err != nil {
+		return err
+	}
 	return sqlstore.DryRun(ctx, w, database, role)
 }
 
 // RuntimeRoleFaults names the rights in PostgreSQL that the role of a server must not have, each with what it is for
 // an attacker; none on SQLite. [New] refuses such a role outside of development.
 func RuntimeRoleFaults(ctx context.Context, database string) ([]string, error) {
+	if err := checkTransport("Database", database); err != nil {
+		return nil, err
+	}
 	store, err := sqlstore.Open(ctx, sqlstore.Config{Database: database, MaxConnections: 1})
 	if err != nil {
 		return nil, err

@@ -114,7 +114,7 @@ func listen(addr string) (net.Listener, []string, error) {
 func (f flags) ringwall(ctx context.Context, origins []string) (*ringwall.Ringwall, error) {
 	_, theirs := f.databases()
 	if f.database != "" { // SQLite is brought up to date by New
-		if err := ringwall.Migrate(ctx, ringwall.MigrateOptions{Database: theirs}); err != nil {
+		if err := ringwall.Migrate(ctx, ringwall.MigrateOptions{Database: theirs, Development: true}); err != nil {
 			return nil, err
 		}
 	}
