@@ -155,6 +155,29 @@ func TestHostileRequestsToAnApplication(t *testing.T) {
 	}
 }
 
+// A proxy in front may have counted a body by its length where the server counts chunks: what one of them takes for the body is
+// a request to the other. Nothing is read behind chunks, so nothing can be hidden there.
+func TestNothingIsSmuggledBehindChunks(t *testing.T) {
+	g := guard(t)
+	own := "Cookie: " + g.cookie + "\r\nOrigin: " + g.URL + "\r\nX-CSRF-Token: " + g.token + "\r\nContent-Type: application/json\r\n"
+	hidden := g.request("GET", "/smuggled", "Cookie: "+g.cookie+"\r\n\r\n")
+	for _, path := range []string{"/", "/auth/v1/me", "/auth/login", "/auth/nowhere", "//"} {
+		for _, length := range []string{"", "Content-Length: 5\r\n"} {
+			before := g.reached.Load()
+			conn := g.dial(g.request("POST", path, own, length, "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", hidden))
+			_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+			got, err := io.ReadAll(conn)
+			if answers := bytes.Count(got, []byte("HTTP/1.1 ")); err != nil || answers != 1 {
+				t.Errorf("POST %s (%q): %d answers, %v, want one and the end of the connection", path, length, answers, err)
+			}
+			if n := g.reached.Load() - before; n > 1 || n == 1 && path != "/" {
+				t.Errorf("POST %s (%q): the application was reached %d times", path, length, n)
+			}
+		}
+	}
+	g.lives("all that")
+}
+
 // Who stalls or floods holds no memory: hundreds of them at once, in the head, in the body, and with as much as is taken.
 func TestHostileClientsHoldNoMemory(t *testing.T) {
 	g := guard(t)

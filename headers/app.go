@@ -17,7 +17,9 @@ import (
 //   - adds what the answer depends on to Vary, unless the handler calls it public in Cache-Control;
 //   - adds the charset to a Content-Type that is text/html and nothing else: a browser that guesses one may read markup
 //     where there was none;
-//   - removes Server and X-Powered-By.
+//   - removes Server and X-Powered-By;
+//   - closes the connection after a request in chunks (RFC 9112, section 6.1): a Content-Length may have come beside them,
+//     which net/http drops, and what a proxy in front took for the body would be read as somebody's next request.
 //
 // A panic passes through with the headers in place, so that whoever recovers outside can answer with them. The writer
 // that the handler sees works with [http.ResponseController], flushes, hijacks and sends files as the server's own.
@@ -25,7 +27,7 @@ func (p *Policy) App(next http.Handler) http.Handler {
 	complete := p.complete
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		set(w.Header(), p.always)
-		guarded := &headWriter{ResponseWriter: w, complete: complete}
+		guarded := &headWriter{ResponseWriter: w, complete: complete, last: len(r.TransferEncoding) > 0}
 		defer guarded.finish()
 		next.ServeHTTP(guarded, r)
 	})
@@ -35,6 +37,7 @@ func (p *Policy) App(next http.Handler) http.Handler {
 type headWriter struct {
 	http.ResponseWriter
 	complete func(http.Header)
+	last     bool // nothing more is read from the connection
 	finished bool
 	sent     bool
 }
@@ -56,6 +59,9 @@ func (w *headWriter) finish() {
 	}
 	w.finished = true
 	w.complete(w.Header())
+	if w.last {
+		w.Header().Set("Connection", "close")
+	}
 }
 
 func (p *Policy) complete(h http.Header) {

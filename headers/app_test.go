@@ -58,6 +58,36 @@ func TestAppInsistsOnSniffingFramingAndHSTS(t *testing.T) {
 	})
 }
 
+// What comes behind chunks is never read, also if the handler takes back all headers, as httputil.ReverseProxy does after 103.
+func TestAppReadsNothingBehindChunks(t *testing.T) {
+	server := app(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusEarlyHints)
+		clear(w.Header())
+	})
+	for _, tt := range []struct {
+		name string
+		body io.Reader
+		want bool
+	}{
+		{"chunks", io.MultiReader(strings.NewReader("x")), true}, // of no known length
+		{"a length", strings.NewReader("x"), false},
+		{"no body", nil, false},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, tt.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := server.Client().Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.Close != tt.want {
+			t.Errorf("%s: the connection is closed: %v, want %v", tt.name, response.Close, tt.want)
+		}
+	}
+}
+
 func TestAppVary(t *testing.T) {
 	const ours = "Cookie, Authorization, Origin, Sec-Fetch-Site"
 	for _, tt := range []struct {

@@ -29,7 +29,7 @@ func Without(h http.Handler, ids ...string) http.Handler {
 // contentPolicies are those that the chain itself sets. An application's own is no layer of the chain's.
 func (c *Chain) contentPolicies() (list []string) {
 	for _, set := range []func(http.Header){c.policy.Page, c.policy.API, func(h http.Header) {
-		c.policy.App(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(headless{h}, nil)
+		c.policy.App(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(headless{h}, new(http.Request))
 	}} {
 		h := http.Header{}
 		set(h)
