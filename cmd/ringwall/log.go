@@ -19,7 +19,7 @@ func serverLog(w io.Writer, level slog.Leveler) *slog.Logger {
 		if len(groups) == 0 {
 			switch attr.Key {
 			case slog.TimeKey:
-				attr.Key = "datetime"
+				attr.Key, attr.Value = "datetime", slog.TimeValue(attr.Value.Time().UTC()) // whatever TZ says
 			case slog.MessageKey:
 				attr.Key = "description"
 			}

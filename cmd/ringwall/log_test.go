@@ -17,13 +17,17 @@ import (
 
 func TestLogLinesHaveTheNamesOfTheVocabulary(t *testing.T) {
 	var out bytes.Buffer
-	serverLog(&out, slog.LevelInfo).Info("session revoked", "request_id", "r1", slog.Group("audit", "level", "WARN", "msg", "x"))
+	record := slog.NewRecord(time.Now().In(time.FixedZone("elsewhere", 5400)), slog.LevelInfo, "session revoked", 0)
+	record.Add("request_id", "r1", slog.Group("audit", "level", "WARN", "msg", "x"))
+	if err := serverLog(&out, slog.LevelInfo).Handler().Handle(t.Context(), record); err != nil {
+		t.Fatal(err)
+	}
 	var line map[string]any
 	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
 		t.Fatalf("%v: %s", err, out.String())
 	}
 	at, err := time.Parse(time.RFC3339Nano, fmt.Sprint(line["datetime"]))
-	if err != nil || time.Since(at) > time.Minute {
+	if err != nil || time.Since(at) > time.Minute || !strings.HasSuffix(fmt.Sprint(line["datetime"]), "Z") {
 		t.Errorf("datetime = %v, %v", line["datetime"], err)
 	}
 	for key, want := range map[string]string{"level": "INFO", "appid": "ringwall", "description": "session revoked", "request_id": "r1"} {
