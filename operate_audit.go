@@ -72,6 +72,9 @@ func (rw *Ringwall) query(ctx context.Context, by identity.Actor, in auditFilter
 		return q, err
 	}
 	until, err := readTime("until", in.Until)
+	if err == nil && !since.IsZero() && !until.IsZero() && !since.Before(until) {
+		err = problem.New(problem.Invalid, "invalid", "since must be before until: nothing lies between them.")
+	}
 	if !since.IsZero() {
 		q.SinceMicros = since.UnixMicro()
 	}

@@ -322,7 +322,7 @@ func TestAdministratorsSearchTheAuditLog(t *testing.T) {
 				t.Errorf("%s finds %d events %q, want %d", query, len(got), got, wanted)
 			}
 		}
-		for _, query := range []string{"ip=here", "user=ann", "event=nothing", "since=yesterday", "until=1", "limit=1000", "page=2"} {
+		for _, query := range []string{"ip=here", "user=ann", "event=nothing", "since=yesterday", "until=1", "since=2026-03-02T00:00:00Z&until=2026-03-01T00:00:00Z", "limit=1000", "page=2"} {
 			want(t, query, c.Get("/auth/v1/admin/audit?"+query), 422, "invalid")
 		}
 	})

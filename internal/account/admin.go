@@ -143,6 +143,10 @@ func (s *Service) Events(ctx context.Context, by identity.Actor, in EventSearch)
 		return nil, "", problem.New(problem.Invalid, "invalid", "There is no such event.").
 			With(problem.Field{Name: "event", Code: "unknown", Detail: "Name an event of docs/audit.md, such as authz_fail."})
 	}
+	if !in.Since.IsZero() && !in.Until.IsZero() && !in.Since.Before(in.Until) {
+		return nil, "", problem.New(problem.Invalid, "invalid", "since must be before until: nothing lies between them.").
+			With(problem.Field{Name: "until", Code: "range", Detail: "Name a time after since."})
+	}
 	if !in.Since.IsZero() {
 		query.SinceMicros = in.Since.UnixMicro()
 	}
