@@ -231,7 +231,7 @@ func TestThreatsHaveTests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wrong, bare := untested(read(t, "docs/threat-model.md"), house)
+	wrong, bare := untested(read(t, "docs/threat-model.md"), threatHead, house)
 	for _, finding := range wrong {
 		t.Error(finding)
 	}
@@ -277,24 +277,26 @@ func TestThreatsHaveTestsCanFail(t *testing.T) {
 		{table(""), "", 1},
 		{"no table at all", "no table", 0},
 	} {
-		wrong, bare := untested(tt.text, house)
+		wrong, bare := untested(tt.text, threatHead, house)
 		if (tt.want == "") != (len(wrong) == 0) || tt.want != "" && !strings.Contains(wrong[0], tt.want) || len(bare) != tt.bare {
 			t.Errorf("untested(%q) = %q, %q, want %q and %d", tt.text, wrong, bare, tt.want, tt.bare)
 		}
 	}
 }
 
-// untested reads the tables with the head "| threat | layers | tests |". It returns what is wrong in them, such as the name
-// of a test that does not exist, and the threats that name no test. Tests are named `internal/web.TestPages` by their folder
+const threatHead = "| threat | layers | tests |"
+
+// untested reads the tables with a head of three columns, the last of them tests. It returns what is wrong in them, such as
+// the name of a test that does not exist, and the first cells of rows that name no test. Tests are named `internal/web.TestPages` by their folder
 // from the root of the module, the root's own `ringwall.TestX`.
-func untested(text string, house tree) (wrong, bare []string) {
+func untested(text, head string, house tree) (wrong, bare []string) {
 	exists := testNames(house)
 	name := regexp.MustCompile("^`([a-z0-9_/]+\\.(?:Test|Fuzz|Example)[A-Za-z0-9_]*)`$")
 	inTable, rows := false, 0
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		switch {
-		case line == "| threat | layers | tests |":
+		case line == head:
 			inTable = true
 			continue
 		case !strings.HasPrefix(line, "|"):
@@ -320,7 +322,7 @@ func untested(text string, house tree) (wrong, bare []string) {
 		}
 	}
 	if rows == 0 {
-		wrong = append(wrong, "no table of threats")
+		wrong = append(wrong, "no table with the head "+head)
 	}
 	return wrong, bare
 }

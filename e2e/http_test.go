@@ -38,6 +38,7 @@ func TestHeadersStandOnEveryAnswer(t *testing.T) {
 		"404 well":     alone.Client().Get("/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200"),
 		"405":          c.Do("PUT", "/auth/v1/login", object{}),
 		"405 page":     c.Do("DELETE", "/auth/login", nil),
+		"405 trace":    c.Do("TRACE", "/auth/login", nil),
 		"413":          c.Post("/auth/v1/password/forgot", object{"email": strings.Repeat("a", 70_000)}),
 		"415":          raw(t, s, "POST", "/auth/v1/login", []byte("{}"), func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }),
 		"421":          raw(t, s, "GET", "/auth/login", nil, func(r *http.Request) { r.Host = "evil.test" }),

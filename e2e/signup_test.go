@@ -37,7 +37,11 @@ func TestSignUpToSignOut(t *testing.T) {
 			t.Errorf("signed in as %+v", who.User)
 		}
 		want(t, "the application", c.Get("/"), 200, "")
-		want(t, "sign out", c.Post("/auth/v1/logout", object{}), 204, "")
+		out := c.Post("/auth/v1/logout", object{})
+		want(t, "sign out", out, 204, "")
+		if got := out.Header.Get("Clear-Site-Data"); got != `"cache"` || c.Cookie("__Host-ringwall") != "" {
+			t.Errorf("sign out clears %q, and leaves the cookie %q", got, c.Cookie("__Host-ringwall"))
+		}
 		want(t, "the application after sign-out", c.Get("/"), 401, "unauthenticated")
 	})
 }
