@@ -239,7 +239,7 @@ func (c *Chain) checkToken(r *http.Request, p *proof) error {
 	if err != nil {
 		return err
 	}
-	if !p.signedIn && !form {
+	if !p.signedIn && (!form || !p.page && !p.app) {
 		return nil // JSON: the content type alone keeps forms out, and decoding insists on it
 	}
 	if err := c.guard.CheckToken(r, p.binding()); err != nil {
