@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -103,18 +104,23 @@ func TestFiftyParallelResetsMakeOneChange(t *testing.T) {
 		want(t, "forgot", s.Client().Post("/auth/v1/password/forgot", object{"email": "reset@example.org"}), 202, "")
 		token := s.Mail("reset@example.org", 2).Token()
 		c := s.Client()
+		var busy atomic.Int64
 		wins := fifty(func(int) bool {
 			for range 20 { // the hash queue is short on purpose
 				got, err := c.Try("POST", "/auth/v1/password/reset", object{"token": token, "password": newPassword})
 				if err != nil || got.Status != http.StatusServiceUnavailable {
 					return err == nil && got.Status == 204
 				}
+				busy.Add(1)
 				time.Sleep(50 * time.Millisecond)
 			}
 			return false
 		})
 		if wins != 1 {
 			t.Errorf("fifty parallel uses of one reset link: %d succeeded, want 1", wins)
+		}
+		if n := busy.Load(); n > 10 { // five are admitted at a time
+			t.Errorf("fifty parallel uses of one reset link found the hash queue full %d times", n)
 		}
 	})
 }

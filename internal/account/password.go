@@ -140,20 +140,9 @@ func (s *Service) ResetPassword(ctx context.Context, by identity.Actor, token, c
 	if err := s.checkPassword(chosen, user.EmailCanonical, user.DisplayName); err != nil {
 		return secret.Text{}, err
 	}
-	var try tryOf
-	if err := s.admit(ctx, by, proven(by, user.ID), &try); err != nil {
-		return secret.Text{}, err
-	}
-	if err := s.checkBreach(ctx, chosen); err != nil {
-		try.place.Return()
-		return secret.Text{}, err
-	}
-	granted, leave := s.enterKnown(user.ID, true)
-	defer leave()
-	phc, err := s.Hasher.Hash(ctx, password.Other, granted, chosen)
+	phc, try, err := s.hashByLink(ctx, by, user.ID, chosen)
 	if err != nil {
-		try.place.Return()
-		return secret.Text{}, hashing(err)
+		return secret.Text{}, err
 	}
 	return s.deviceCookie(device), s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
 		event := audit.Event{Name: audit.PasswordChange, User: user.ID, Reason: "reset"}
@@ -180,11 +169,36 @@ func (s *Service) ResetPassword(ctx context.Context, by identity.Actor, token, c
 		if err == nil {
 			err = tx.ClearAttempts(ctx, s.Keys.MAC(secret.Attempts, []byte("login"), []byte(user.EmailCanonical)))
 		}
+		if err == nil {
+			err = tx.ClearAttempts(ctx, try.key)
+		}
 		if err != nil {
 			return event, err
 		}
 		return event, s.tell(ctx, tx, mail.PasswordChanged, user, lang, s.mailData(by, user.Email, user.DisplayName))
 	})
+}
+
+// hashByLink hashes the password that the holder of a link chose. Each use is counted before: of fifty uses of one link
+// at once most end at that, and leave the hash queue to others. A use that fails before the link is taken was none.
+func (s *Service) hashByLink(ctx context.Context, by identity.Actor, user identity.ID, chosen string) (phc string, try tryOf, err error) {
+	try, err = s.reserve(ctx, by, user, "reset", user.String())
+	if err == nil {
+		err = s.admit(ctx, by, proven(by, user), &try)
+	}
+	if err != nil {
+		return "", try, err
+	}
+	if err = s.checkBreach(ctx, chosen); err == nil {
+		granted, leave := s.enterKnown(user, true)
+		defer leave()
+		phc, err = s.Hasher.Hash(ctx, password.Other, granted, chosen)
+		err = hashing(err)
+	}
+	if err != nil {
+		s.abandon(ctx, try)
+	}
+	return phc, try, err
 }
 
 // resetsOwn reports whether a link is for somebody who has used the device before.
