@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/ringwall/ringwall/internal/testdb"
@@ -72,6 +73,9 @@ func TestFullDisk(t *testing.T) {
 		}
 	}
 	d.kill()
+	if said := fmt.Sprint(d.errors); !strings.Contains(said, "problem=unavailable") || !strings.Contains(said, "disk") {
+		t.Errorf("the log does not say what was wrong:\n%s", said)
+	}
 
 	d = run(t, data, "")
 	c = d.caller()

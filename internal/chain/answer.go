@@ -52,7 +52,7 @@ func (c *Chain) log(r *http.Request, req *Request, e *problem.Error, gone bool) 
 	}
 	c.Log.LogAttrs(r.Context(), level, "request failed",
 		slog.String("request_id", req.ID), slog.String("route", req.route), slog.String("request_method", r.Method),
-		slog.Int("status", e.Kind.Status()), slog.String("code", e.Code), slog.Any("error", e.Unwrap()))
+		slog.Int("status", e.Kind.Status()), slog.String("problem", e.Code), slog.Any("error", e.Unwrap()))
 }
 
 // recoverPanic turns a panic into a 500. The process lives. Of what the handler has begun nothing is left: neither its
