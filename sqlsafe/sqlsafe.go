@@ -54,8 +54,8 @@ const MaxRows = 1000
 var (
 	// ErrNoSubject says that a statement about somebody's rows was run for nobody. The database was not asked.
 	ErrNoSubject = errors.New("sqlsafe: no subject for a statement about somebody's rows")
-	// ErrPlaceholders says that a fragment has another number of placeholders than arguments, or that an owned
-	// statement never mentions its owner.
+	// ErrPlaceholders says that a fragment has another number of placeholders than arguments, that a list numbers its own
+	// ($1: it would be the argument of another fragment), or that an owned statement never mentions its owner.
 	ErrPlaceholders = errors.New("sqlsafe: placeholders and arguments do not match")
 	// ErrReach says that a list would not be held to its conditions: an OR in its own WHERE clause, or another SELECT, that
 	// stands outside of parentheses, or a condition that closes a parenthesis which it has not opened.
@@ -129,13 +129,13 @@ type ListQuery struct {
 }
 
 // List makes a list from a constant SELECT without placeholders that ends in its WHERE clause (WHERE TRUE if there is
-// nothing to say). Running it returns at most [MaxRows] rows. An OR in the clause needs parentheses: AND binds tighter, and
+// nothing to say); what has an argument is an [ListQuery.And]. Running it returns at most [MaxRows] rows. An OR in the clause needs parentheses: AND binds tighter, and
 // every row of its left side would be on the list whatever [ListQuery.And] says.
 func List(text constant) ListQuery {
-	body, n := number(string(text), 0)
+	body, n, own := number(string(text), 0)
 	l := ListQuery{text: body, limit: MaxRows, err: several(body)}
 	switch {
-	case n != 0:
+	case n != 0 || own:
 		l.err = ErrPlaceholders
 	case l.err == nil && reaches(body):
 		l.err = ErrReach
@@ -145,10 +145,10 @@ func List(text constant) ListQuery {
 
 // And adds a condition. Its placeholders are question marks, one for each argument.
 func (l ListQuery) And(condition constant, args ...any) ListQuery {
-	text, n := number(string(condition), len(l.args))
+	text, n, own := number(string(condition), len(l.args))
 	switch {
 	case l.err != nil:
-	case n != len(args):
+	case n != len(args) || own:
 		l.err = ErrPlaceholders
 	case !isWhole(text):
 		l.err = ErrReach
@@ -158,8 +158,11 @@ func (l ListQuery) And(condition constant, args ...any) ListQuery {
 	return l
 }
 
-// OrderBy sets the order, such as "created_micros DESC, id". A later one replaces an earlier one.
+// OrderBy sets the order, such as "created_micros DESC, id", without placeholders. A later one replaces an earlier one.
 func (l ListQuery) OrderBy(order constant) ListQuery {
+	if _, n, own := number(string(order), 0); l.err == nil && (n != 0 || own) {
+		l.err = ErrPlaceholders
+	}
 	l.order = string(order)
 	return l
 }
@@ -185,12 +188,15 @@ func (l ListQuery) build() (string, []any, error) {
 	return text + "\nLIMIT $" + strconv.Itoa(len(args)), args, l.err
 }
 
-// number replaces each question mark outside of quotes and comments by $from+1, $from+2 and so on.
-func number(text string, from int) (numbered string, count int) {
+// number replaces each question mark outside of quotes and comments by $from+1, $from+2 and so on. Own is true if the text
+// has numbers of its own there ($1, ?1).
+func number(text string, from int) (numbered string, count int, own bool) {
 	var out strings.Builder
 	for rest := text; rest != ""; {
 		size := token(rest)
-		if size == 1 && rest[0] == '?' {
+		mark := size == 1 && (rest[0] == '?' || rest[0] == '$')
+		own = own || mark && len(rest) > 1 && rest[1] >= '0' && rest[1] <= '9'
+		if mark && rest[0] == '?' {
 			count++
 			out.WriteString("$" + strconv.Itoa(from+count))
 		} else {
@@ -198,7 +204,7 @@ func number(text string, from int) (numbered string, count int) {
 		}
 		rest = rest[size:]
 	}
-	return out.String(), count
+	return out.String(), count, own
 }
 
 // mentionsOwner reports whether $1 stands in the text, outside of quotes and comments.
