@@ -84,13 +84,13 @@ const (
 
 // Window is how much there is, and in what time it runs in again.
 type Window struct {
-	Quota int           // 1 or more; at most one for each microsecond of Per
+	Quota int           // 1 or more; at most one for each 4 microseconds of Per
 	Per   time.Duration // whole seconds, up to 31 days
 }
 
 func (w Window) check() error {
-	if w.Quota < 1 || w.Per < time.Second || w.Per > longestPer || w.Per%time.Second != 0 || w.Per/time.Duration(widerTimes*w.Quota) < smallestRefill {
-		return fmt.Errorf("ratelimit: no window of %d in %v: a quota is 1 or more, its time whole seconds up to 31 days", w.Quota, w.Per)
+	if w.Quota < 1 || w.Per < time.Second || w.Per > longestPer || w.Per%time.Second != 0 || int64(w.Quota) > int64(w.Per/(widerTimes*smallestRefill)) {
+		return fmt.Errorf("ratelimit: no window of %d in %v: a quota is 1 or more and at most one for each 4 microseconds, its time whole seconds up to 31 days", w.Quota, w.Per)
 	}
 	return nil
 }

@@ -77,6 +77,7 @@ func TestNewRefusesWhatBoundsNothing(t *testing.T) {
 		{"a window of half a second", "a", []ratelimit.Window{{1, time.Second / 2}}, 0},
 		{"a window of a year", "a", []ratelimit.Window{{1, 365 * 24 * time.Hour}}, 0},
 		{"a quota that runs in faster than a clock tells", "a", []ratelimit.Window{{10_000_000, time.Second}}, 0},
+		{"a quota beyond what can be counted", "a", []ratelimit.Window{{1<<62 + 1, time.Minute}}, 0}, // it was admitted, and each request divided by zero
 		{"no memory", "a", minute(1), 1000},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
