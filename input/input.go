@@ -23,9 +23,10 @@
 //
 // Struct tags, the same that OpenAPI generators read: `required:"true"` (there, and not its zero value), `minLength` and
 // `maxLength` (in code points), `pattern` (a regular expression that the whole text must match; RE2, so its time is
-// linear), `enum:"a,b"` (one of these); an empty optional text is not judged. `minimum` and `maximum` bound a number,
-// sent or not: make an optional one a pointer. A type that implements [encoding.TextUnmarshaler] checks itself; let it
-// return a [*Fault] to tell the caller how to mend it. Text with a NUL in it is refused everywhere, since databases and
+// linear), `enum:"a,b"` (one of these); an empty optional text is not judged. At anything but a text these four are an error:
+// give what stands in a list a type that checks itself. `minimum` and `maximum` bound a number, sent or not: make an optional
+// one a pointer. A type that implements [encoding.TextUnmarshaler] checks itself; let it return a [*Fault] to tell the caller
+// how to mend it. Text with a NUL in it is refused everywhere, since databases and
 // C libraries end at it.
 //
 // Errors carry a public face: status 400 for what cannot be read, 422 with a list of fields for what can but breaks a

@@ -129,6 +129,12 @@ func TestTagsThatMakeNoSenseAreOurMistake(t *testing.T) {
 			}]([]byte(`{"A":"x"}`))
 			return err
 		},
+		"a length of a list": func() error { // it bounded neither the list nor what stands in it
+			_, err := input.JSON[struct {
+				A []string `maxLength:"3"`
+			}]([]byte(`{"A":["long"]}`))
+			return err
+		},
 		"a choice of a list": func() error {
 			_, err := input.JSON[struct {
 				A []string `enum:"a"`

@@ -169,6 +169,9 @@ func (r *rules) field(f reflect.StructField, v reflect.Value, at string) error {
 
 // text holds a string to its length, its pattern and its choice. An empty one has nothing to be judged.
 func (r *rules) text(f reflect.StructField, v reflect.Value, at string) error {
+	if err := forText(f); err != nil {
+		return err
+	}
 	least, err := length(f, "minLength", 0)
 	if err != nil {
 		return err
@@ -182,14 +185,6 @@ func (r *rules) text(f reflect.StructField, v reflect.Value, at string) error {
 		return err
 	}
 	choice, isChoice := f.Tag.Lookup("enum")
-	if kind := f.Type; isChoice || matches != nil {
-		for kind.Kind() == reflect.Pointer {
-			kind = kind.Elem()
-		}
-		if kind.Kind() != reflect.String {
-			return fmt.Errorf("field %s: tags pattern and enum are for strings", f.Name)
-		}
-	}
 	if v.Kind() != reflect.String || v.Len() == 0 {
 		return nil
 	}
@@ -203,6 +198,22 @@ func (r *rules) text(f reflect.StructField, v reflect.Value, at string) error {
 		r.add(at, "choice", "Send one of these: "+strings.ReplaceAll(choice, ",", ", ")+".")
 	case matches != nil && !matches.MatchString(text):
 		r.add(at, "format", "This value is not written as it should be.")
+	}
+	return nil
+}
+
+// forText is an error if a tag for texts stands at something else, which nobody would hold to it: a list, a map, a number. The
+// length of a text that checks itself is said for readers of the tags.
+func forText(f reflect.StructField) error {
+	kind := f.Type
+	for kind.Kind() == reflect.Pointer {
+		kind = kind.Elem()
+	}
+	for _, tag := range []string{"minLength", "maxLength", "pattern", "enum"} {
+		_, there := f.Tag.Lookup(tag)
+		if there && kind.Kind() != reflect.String && !(strings.HasSuffix(tag, "Length") && isText(kind)) {
+			return fmt.Errorf("field %s: tag %s is for strings", f.Name, tag)
+		}
 	}
 	return nil
 }
