@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -16,6 +17,9 @@ func runners() []string {
 		"env", "xargs", "sudo", "su", "doas", "pkexec", "runuser", "setpriv", "chroot", "unshare", "nsenter", "nohup", "nice", "ionice",
 		"setsid", "timeout", "stdbuf", "script", "watch", "ssh", "parallel", "make", "awk", "gawk", "mawk", "systemd-run",
 		"time", "flock", "taskset", "chrt", "prlimit", "setarch", "strace", "unbuffer", "expect", "ed", "ex", "vi", "vim",
+		"sed", "gsed", "sqlite3", "psql", "mysql", "mariadb", "socat", "gdb", "ld.so", "sg", "run-parts", "start-stop-daemon", "npx",
+		"fakeroot", "bwrap", "firejail", "proot", "capsh", "gosu", "su-exec", "tini", "dumb-init", "chpst", "ssh-agent", "dbus-run-session",
+		"choom", "uclampset", "numactl", "cpulimit", "logsave", "rlwrap", "ltrace", "valgrind",
 	}
 }
 
@@ -29,7 +33,7 @@ func resolve(program string) (string, error) {
 		return "", fmt.Errorf("run %s: %w: %w", program, ErrProgram, err)
 	}
 	for _, name := range []string{filepath.Base(program), filepath.Base(path)} {
-		if slices.Contains(runners(), name) {
+		if slices.Contains(runners(), name) || strings.HasPrefix(name, "ld-linux") || strings.HasPrefix(name, "ld-musl") { // the loader runs its argument
 			return "", fmt.Errorf("run %s: %w: it runs what its arguments say", program, ErrProgram)
 		}
 	}

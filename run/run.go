@@ -7,20 +7,20 @@
 // # The rules
 //
 // The program is chosen once, by its absolute path, and nobody but root and the user of this process may be able to
-// replace it: [New] refuses others, and shells and programs that run what their arguments say, too. Arguments go to
+// replace it: [New] refuses others, and the usual shells and programs that run what their arguments say, too. Arguments go to
 // the program one by one, and nothing on the way reads them: a semicolon, $(…), a line break or a quote is a character.
 //
 // A [Flag] is a constant of your program; a text from elsewhere does not compile. A [Value] may come from anywhere, and
 // is never read as a flag, because one that begins with a hyphen is refused, as is one with a NUL or of more than 32 KiB.
 //
-// The program gets an environment of its own (PATH, LC_ALL and what [Options.Env] names), an empty standard input, the
-// folder / or [Options.Dir], and a process group of its own. After [Options.Timeout], when the context ends, or with more
+// The program gets an environment of its own (PATH, LC_ALL and what [Options.Env] names), an empty standard input and no
+// other open file or socket of this process, the folder / or [Options.Dir], and a process group of its own. After [Options.Timeout], when the context ends, or with more
 // than [Options.MaxOutputBytes] of output, the whole group is killed. So is what a program leaves behind when it ends.
 //
 // # What it does not catch
 //
-// What the program does with a value is its own matter: a name is a file or an address, "@" a file to curl and "+" a
-// command to editors. Put a Flag("--") in front of values where the program knows it, and check values for what they
+// What the program does with a value is its own matter: a name is a file or an address, "@" a file to curl, "+" a
+// command to editors, and the first one of an interpreter (python3, perl) a script: make that one a Flag. Put a Flag("--") in front of values where the program knows it, and check values for what they
 // mean (package input). The program runs as the user of this process, with its rights, files and network: give it a
 // unit or a container of its own if it reads what strangers send. A child that leaves the process group (setsid) is
 // killed neither by the deadline nor at the end; a container or a control group holds it.
@@ -35,9 +35,12 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -197,6 +200,7 @@ func (p *Program) run(ctx context.Context, argv []string) (Output, error) {
 	cmd := exec.CommandContext(ctx, p.path) // #nosec G204 -- the path was chosen by the program and is looked at above
 	cmd.Args, cmd.Env, cmd.Dir = argv, p.env, p.dir
 	cmd.Stdout, cmd.Stderr = pipes[0].write, pipes[1].write
+	cmd.ExtraFiles = make([]*os.File, passedOn()) // nil each: closed
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return killGroup(cmd.Process.Pid) }
 	if err := cmd.Start(); err != nil {
@@ -218,6 +222,26 @@ func (p *Program) run(ctx context.Context, argv []string) (Output, error) {
 	default:
 		return out, fmt.Errorf("run %s: %w: %w", p.name, ErrFailed, waited)
 	}
+}
+
+// passedOn is how many descriptors behind standard error it takes to reach the last that a program would get: those that this
+// process was started with, such as the socket of a service manager. What Go opens is closed by itself.
+func passedOn() int {
+	open, err := os.ReadDir("/dev/fd")
+	if err != nil {
+		return 0 // the system does not tell
+	}
+	most := 0
+	for _, entry := range open {
+		fd, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 { // #nosec G115 -- not negative
+			most = max(most, fd-2)
+		}
+	}
+	return most
 }
 
 // killGroup ends a process and all that it has started and that has not left its group.

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/ringwall/ringwall/run"
 )
@@ -110,7 +113,7 @@ func TestAProgramThatSomebodyElseCouldReplaceIsRefused(t *testing.T) {
 	for name, path := range map[string]string{
 		"nothing": "", "a name to look up": "ls", "a relative path": "./program", "another": "bin/ls", "dots in it": filepath.Dir(good) + "/../" + filepath.Base(filepath.Dir(good)) + "/program", "a slash too many": "/" + good, "NUL": good + "\x00", "not there": good + "x",
 		"a folder": filepath.Dir(good), "a device": "/dev/null", "no program": in(0o600, 0o700), "everybody may write it": in(0o777, 0o700), "others may write its folder": in(0o700, 0o777),
-		"a shell": "/bin/sh", "a shell by another name": link("/bin/sh"), "env": "/usr/bin/env", "xargs": "/usr/bin/xargs", "a link to one that everybody may write": link(in(0o707, 0o700)), "a link to nothing": link("/nonexistent"),
+		"a shell": "/bin/sh", "a shell by another name": link("/bin/sh"), "env": "/usr/bin/env", "xargs": "/usr/bin/xargs", "sed, whose e is a command": "/usr/bin/sed", "a link to one that everybody may write": link(in(0o707, 0o700)), "a link to nothing": link("/nonexistent"),
 	} {
 		if _, err := run.New(path, run.Options{}); !errors.Is(err, run.ErrProgram) {
 			t.Errorf("%s: New(%q) = %v, want ErrProgram", name, path, err)
@@ -165,6 +168,35 @@ func TestAProgramSeesNothingOfOurs(t *testing.T) {
 		default:
 			t.Errorf("the program sees %s", name)
 		}
+	}
+}
+
+// What a service manager or a supervisor has opened for this process is not marked to be closed, as what Go opens is.
+func TestAProgramGetsNoOpenFile(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("a key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD, 50)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	path, number := script(t, `cat "/dev/fd/$1" || true`), strconv.Itoa(fd)
+	if got, err := exec.CommandContext(t.Context(), path, number).Output(); err != nil || string(got) != "a key" {
+		t.Fatalf("without this package the program reads %q, %v, want what the test hides from it", got, err)
+	}
+	p, err := run.New(path, run.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := p.Run(t.Context(), run.Value(number)); err != nil || len(out.Stdout) > 0 || len(out.Stderr) == 0 {
+		t.Errorf("Run = %q %q, %v, want a file that is not there", out.Stdout, out.Stderr, err)
 	}
 }
 
