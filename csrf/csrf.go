@@ -59,8 +59,14 @@ var (
 // MAC is a keyed HMAC-SHA256 or better of one message, which it must not keep: the memory is used again.
 type MAC func(message []byte) []byte
 
-// HMAC is the MAC for a key of your own: 32 random bytes, used for nothing else.
+const leastKeyBytes = 32
+
+// HMAC is the MAC for a key of your own: 32 random bytes, used for nothing else. For a shorter one, such as a setting that is
+// not there, it is nil, which [New] refuses: whoever can guess the key makes tokens.
 func HMAC(key []byte) MAC {
+	if len(key) < leastKeyBytes {
+		return nil
+	}
 	key = append([]byte(nil), key...)
 	keyed := sync.Pool{New: func() any { return hmac.New(sha256.New, key) }} // a hash that has taken in its key
 	return func(message []byte) []byte {
@@ -84,11 +90,11 @@ type Guard struct {
 	isNull, isTwice, isForeign, isCrossSite, isSilent, noToken, badToken *problem.Error
 }
 
-// New makes a Guard. Origins are the places from which your own pages call, as [input.ParseOrigins] reads them, which
-// returns the error. The first stands as an example in refusals.
+// New makes a Guard. Origins are the places from which your own pages call, as [input.ParseOrigins] reads them. The first
+// stands as an example in refusals. The error is that of ParseOrigins, or that there is no MAC.
 func New(mac MAC, origins ...string) (*Guard, error) {
 	if mac == nil {
-		return nil, errors.New("csrf needs a MAC: use csrf.HMAC with 32 random bytes")
+		return nil, errors.New("csrf: no MAC: use csrf.HMAC with a key of 32 random bytes or more; for a shorter one it is nil")
 	}
 	parsed, err := input.ParseOrigins(origins...)
 	if err != nil {

@@ -264,6 +264,8 @@ func TestTokensOfOneSessionHaveNothingInCommon(t *testing.T) {
 func TestAGuardNeedsAKeyAndOrigins(t *testing.T) {
 	for name, call := range map[string]func() (*csrf.Guard, error){
 		"no MAC":      func() (*csrf.Guard, error) { return csrf.New(nil, "https://a.example") },
+		"no key":      func() (*csrf.Guard, error) { return csrf.New(csrf.HMAC(nil), "https://a.example") }, // with which anybody made tokens
+		"half a key":  func() (*csrf.Guard, error) { return csrf.New(csrf.HMAC(key[:31]), "https://a.example") },
 		"no origin":   func() (*csrf.Guard, error) { return csrf.New(csrf.HMAC(key)) },
 		"any origin":  func() (*csrf.Guard, error) { return csrf.New(csrf.HMAC(key), "*") },
 		"null origin": func() (*csrf.Guard, error) { return csrf.New(csrf.HMAC(key), "null") },
