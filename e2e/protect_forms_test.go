@@ -46,22 +46,10 @@ func TestTokensOfApplicationsForms(t *testing.T) {
 			t.Fatal(err)
 		}
 		size := body.Len()
-		r, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/notes", &body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Content-Type", form.FormDataContentType())
-		r.Header.Set("Sec-Fetch-Site", "same-origin")
-		response, err := ann.HTTP.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		text, err := io.ReadAll(response.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return response.StatusCode, strings.Replace(string(text), fmt.Sprint(size), "all", 1)
+		ann.Header.Set("Content-Type", form.FormDataContentType())
+		defer ann.Header.Del("Content-Type")
+		got := ann.Do("POST", "/notes", &body)
+		return got.Status, strings.Replace(string(got.Body), fmt.Sprint(size), "all", 1)
 	}
 	if status, text := upload(token); status != 200 || text != "all bytes, <nil>" {
 		t.Errorf("an upload with its token = %d %s, want 200 and the whole body", status, text)

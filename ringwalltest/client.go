@@ -71,7 +71,7 @@ func (c *Client) Post(path string, body any) Answer { c.t.Helper(); return c.Do(
 func (c *Client) Delete(path string) Answer { c.t.Helper(); return c.Do("DELETE", path, nil) }
 
 // Do sends a request with a JSON body, if there is one, and the CSRF token, if there is a session. A body that is a
-// [url.Values] goes as a form.
+// [url.Values] goes as a form, and a [bytes.Buffer] as it is, such as an upload; Header names its Content-Type.
 func (c *Client) Do(method, path string, body any) Answer {
 	c.t.Helper()
 	answer, err := c.Try(method, path, body)
@@ -112,6 +112,8 @@ func (c *Client) request(method, path string, body any) (*http.Request, error) {
 	case nil:
 	case url.Values:
 		sent, kind = strings.NewReader(body.Encode()), "application/x-www-form-urlencoded"
+	case *bytes.Buffer:
+		sent = bytes.NewReader(body.Bytes()) // so that it can be sent again
 	default:
 		text, err := json.Marshal(body)
 		if err != nil {
