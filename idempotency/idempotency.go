@@ -120,7 +120,7 @@ type Options struct {
 	Refuse func(http.ResponseWriter, *http.Request, error)
 
 	Now func() time.Time // Default: time.Now
-	Log *slog.Logger     // told when the database fails, or an answer came too late. Default: none
+	Log *slog.Logger     // told when the database fails or lacks the table, which a 503 does not tell, or an answer came too late. Default: none
 }
 
 // Keys remembers requests and their answers. It is safe for concurrent use.

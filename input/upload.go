@@ -55,7 +55,9 @@ type File struct {
 // Nothing is decompressed here but WebP. That has at most 4 Mi pixels, is upright when it comes out, and takes memory
 // meanwhile: some 30 MB for transparent pixels, 150 MB if it is made to. Limit how many a host takes at a time.
 //
-// Text is UTF-8 without control characters and without markup. SVG and HTML are programs, and never pass.
+// Text is UTF-8 without control characters, does not begin as a page does, and has none of the usual marks of one in it
+// (<script, <img, onerror= and the like): not all that a browser could read as markup, so serve it as text/plain and with
+// nosniff. SVG and HTML are programs, and never pass.
 //
 // The error is a 400, 408, 413, 415, or a 422 that names the field. An Upload without a Field or with other Types than
 // these is an error that [Refuse] answers with 500.
