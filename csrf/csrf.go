@@ -114,7 +114,7 @@ func New(mac MAC, origins ...string) (*Guard, error) {
 		isCrossSite: refusal(ErrCrossOrigin, "The header Sec-Fetch-Site says that the page is of another origin, and Origin names no listed one."+mend),
 		isSilent: refusal(ErrCrossOrigin, "The request carries cookies, but neither Sec-Fetch-Site nor Origin. "+
 			"Send Origin: "+example+", or send a bearer token and no cookies."),
-		noToken:  refusal(ErrToken, "The token is missing. Send it in the header X-CSRF-Token or in the form field csrf_token."),
+		noToken:  refusal(ErrToken, "The token is missing. Send it in the header X-CSRF-Token or in the form field csrf_token, which stands first in a form with files."),
 		badToken: refusal(ErrToken, "The token is not of this session. Load the page again, or read the token again: a new session has a new one."),
 	}, nil
 }
