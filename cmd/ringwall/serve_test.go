@@ -117,6 +117,8 @@ func TestServeAnswersPeopleAndThoseWhoWatch(t *testing.T) {
 		want      string
 	}{
 		{"the root leads to us", "https://" + r.address + "/", 303, ""},
+		{"the prefix without its slash too", "https://" + r.address + "/auth", 303, ""},
+		{"the prefix in another spelling does not", "https://" + r.address + "/%61uth", 404, ""},
 		{"a page", "https://" + r.address + "/auth/login", 200, "<form"},
 		{"an API call", "https://" + r.address + "/auth/v1/session", 401, "unauthenticated"},
 		{"another path", "https://" + r.address + "/app", 404, "not-found"},

@@ -166,6 +166,10 @@ func (s *site) handler() http.Handler {
 			problem.Write(w, s.options.Prefix, "", problem.New(problem.Forbidden, "forbidden", "Plain HTTP is for the proxy in front alone. Come by https."))
 		case r.URL.Path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 			home.ServeHTTP(w, r)
+		case r.URL.EscapedPath() == s.options.Prefix && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+			r = r.Clone(r.Context()) // people leave out the slash
+			r.URL.Path = "/"
+			home.ServeHTTP(w, r)
 		default:
 			ours.ServeHTTP(w, r)
 		}
