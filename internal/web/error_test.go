@@ -54,6 +54,10 @@ func TestErrorPagesNeedNoChain(t *testing.T) {
 	}
 	refused := problem.New(problem.MethodNotAllowed, "method-not-allowed", "x")
 	refused.Header = http.Header{"Allow": {"GET, HEAD"}}
+	elsewhere := problem.New(problem.Misdirected, "misdirected", "x")
+	if body := bodyOf(t, h.fail(httptest.NewRequest(http.MethodGet, "/auth/", nil), elsewhere)); strings.Contains(body, h.Say("en", "error.back")) {
+		t.Error("the page of 421 leads back to the host that it refuses")
+	}
 	if res := h.fail(httptest.NewRequest(http.MethodPut, "/", nil), refused); res.Header.Get("Allow") != "GET, HEAD" {
 		t.Error("405 without Allow")
 	}
