@@ -45,6 +45,8 @@ func TestTextTwiceAsLargeHasRoom(t *testing.T) {
 	check(320)
 	b.visit("/auth/account/email")
 	check(640)
+	b.visit("/auth/docs")
+	check(320)
 }
 
 // A name that is written from right to left does not turn the address beside it round.
