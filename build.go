@@ -205,11 +205,7 @@ func (rw *Ringwall) buildHandler(refusals *audit.Refusals, requests *ratelimit.L
 	}
 	rw.chain.ShowErrors(pages.Error)
 	rw.routes = append(api.New(rw.accounts, rw.chain).Routes(), pages.Routes()...)
-	description, err := api.OpenAPI(o.Prefix, o.Origins[0], rw.routes)
-	if err != nil {
-		return err
-	}
-	rw.routes = append(rw.routes, description)
+	rw.routes = append(rw.routes, api.OpenAPI(rw.chain, o.Origins[0], rw.routes))
 	rw.table = rw.chain.Serve(rw.routes)
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ringwall/ringwall/authz"
@@ -17,17 +18,20 @@ import (
 	"github.com/ringwall/ringwall/internal/problem"
 )
 
-// OpenAPI is the route that serves the description of all the others, as OpenAPI 3.1. It is made from the table once.
-func OpenAPI(prefix, server string, routes []chain.Route) (chain.Route, error) {
-	doc, err := json.MarshalIndent(describeAPI(prefix, server, routes), "", "  ")
-	if err != nil {
-		return chain.Route{}, err
-	}
+// OpenAPI is the route that serves the description of all the others, as OpenAPI 3.1. It is made from the table once, when
+// somebody first asks: most servers are never asked.
+func OpenAPI(c *chain.Chain, server string, routes []chain.Route) chain.Route {
+	describe := sync.OnceValues(func() ([]byte, error) { return json.MarshalIndent(describeAPI(c.Prefix, server, routes), "", "  ") })
 	return chain.Route{Method: "GET", Path: "/openapi.json", Rule: authz.Public(), Status: 200, Summary: "This description.",
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			doc, err := describe()
+			if err != nil {
+				c.Fail(w, r, err)
+				return
+			}
 			w.Header()["Content-Type"] = jsonType
 			_, _ = w.Write(doc) // the client is gone: nobody to tell
-		})}, nil
+		})}
 }
 
 type object = map[string]any

@@ -8,12 +8,14 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"sync"
 )
 
 //go:embed templates
 var templateFiles embed.FS
 
-// readPages parses each page together with the frame and its parts, bound to one language.
+// readPages finds the pages. Each is parsed, together with the frame and its parts and bound to one language, when it is
+// first shown: a parsed page takes 80 kB, and most servers show few of them. A test shows all.
 func (w *Web) readPages(l *language) error {
 	funcs := template.FuncMap{
 		"lang":     func() string { return l.tag },
@@ -27,27 +29,18 @@ func (w *Web) readPages(l *language) error {
 		"minimum":  func() int { return w.PasswordMinLength },
 		"joinable": func() bool { return w.Accounts.SignUpOpen() == nil },
 	}
-	frame, err := template.New("frame").Funcs(funcs).ParseFS(templateFiles, "templates/frame/*.html")
-	if err != nil {
-		return err
-	}
 	entries, err := templateFiles.ReadDir("templates")
 	if err != nil {
 		return err
 	}
-	l.pages = map[string]*template.Template{}
+	l.pages = map[string]func() (*template.Template, error){}
 	for _, entry := range entries {
 		if entry.IsDir() {
 			continue
 		}
-		one, err := frame.Clone()
-		if err != nil {
-			return err
-		}
-		if _, err := one.ParseFS(templateFiles, path.Join("templates", entry.Name())); err != nil {
-			return err
-		}
-		l.pages[strings.TrimSuffix(entry.Name(), ".html")] = one
+		l.pages[strings.TrimSuffix(entry.Name(), ".html")] = sync.OnceValues(func() (*template.Template, error) {
+			return template.New("frame").Funcs(funcs).ParseFS(templateFiles, "templates/frame/*.html", path.Join("templates", entry.Name()))
+		})
 	}
 	return nil
 }

@@ -90,7 +90,11 @@ var done = map[string]string{
 // show renders p. A template that fails is an error page, never half a page.
 func (v *visit) show(status int, p *page) {
 	var body bytes.Buffer
-	if err := v.lang.pages[p.name].ExecuteTemplate(&body, "page", p); err != nil {
+	one, err := v.lang.pages[p.name]()
+	if err == nil {
+		err = one.ExecuteTemplate(&body, "page", p)
+	}
+	if err != nil {
 		if p.name != "error" {
 			v.web.Fail(v.w, v.r, err)
 			return

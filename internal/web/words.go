@@ -24,7 +24,7 @@ var tongues = []string{"en", "de"}
 type language struct {
 	tag   string
 	texts map[string]text
-	pages map[string]*template.Template
+	pages map[string]func() (*template.Template, error)
 }
 
 // text is a sentence, or the two forms of one that counts.
