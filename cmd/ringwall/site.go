@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,6 +55,7 @@ func (s *site) run(ctx context.Context) (err error) {
 	}
 	servers, failed := s.start()
 	s.ready(s.public.Addr())
+	debug.FreeOSMemory() // what only the start needed
 	select {
 	case <-ctx.Done():
 		s.log.Info("stopping", "reason", "signal")
