@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 
 	"github.com/ringwall/ringwall/internal/chain"
 )
@@ -20,6 +21,23 @@ func (w *Web) Say(tag, key string, pairs ...any) string {
 		}
 	}
 	return ""
+}
+
+// ReadPages reads every page in every language, which a server does when it shows one, and says how many there are.
+func (w *Web) ReadPages() (read int, err error) {
+	for _, l := range w.languages {
+		for name, page := range l.pages {
+			one, err := page()
+			if err != nil {
+				return read, err
+			}
+			if one.Lookup("page") == nil || one.Lookup("main") == nil {
+				return read, errors.New(name + " has nothing to show")
+			}
+			read++
+		}
+	}
+	return read, nil
 }
 
 // Asset is the address of a static file.

@@ -333,6 +333,18 @@ func TestEveryStateIsAWholePageWithItsStatus(t *testing.T) {
 	}
 }
 
+// Pages are read when they are first shown: one that cannot be read would be found by a person.
+func TestEveryPageCanBeRead(t *testing.T) {
+	files, err := filepath.Glob("templates/*.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := newHouse(t).ReadPages()
+	if err != nil || read != 2*len(files) || read == 0 {
+		t.Errorf("%d pages can be read (%v), want %d", read, err, 2*len(files))
+	}
+}
+
 func writePage(t *testing.T, name, body string) {
 	t.Helper()
 	body = strings.ReplaceAll(body, `"/auth/static/`, `"static/`)
