@@ -77,15 +77,17 @@ func operation[In, Out any](run func(*Ringwall, context.Context, identity.Actor,
 }
 
 type userView struct {
-	ID          identity.ID `json:"id"`
-	Email       string      `json:"email"`
-	DisplayName string      `json:"display_name"`
-	Language    string      `json:"language"`
-	CreatedAt   string      `json:"created_at"`
-	Locked      bool        `json:"locked"`
-	LockReason  string      `json:"lock_reason,omitempty"`
-	LockedUntil string      `json:"locked_until,omitempty"`
-	Roles       []string    `json:"roles"`
+	ID              identity.ID `json:"id"`
+	Email           string      `json:"email"`
+	DisplayName     string      `json:"display_name"`
+	Language        string      `json:"language"`
+	CreatedAt       string      `json:"created_at"`
+	Locked          bool        `json:"locked"`
+	LockReason      string      `json:"lock_reason,omitempty"`
+	LockedUntil     string      `json:"locked_until,omitempty"`
+	ResetDemandedAt string      `json:"reset_demanded_at,omitempty"`
+	DeleteAt        string      `json:"delete_at,omitempty"`
+	Roles           []string    `json:"roles"`
 }
 
 func (rw *Ringwall) viewUser(u account.User) userView {
@@ -98,6 +100,12 @@ func (rw *Ringwall) viewUser(u account.User) userView {
 		if u.LockUntilMicros != 0 {
 			view.LockedUntil = stamp(u.LockUntilMicros)
 		}
+	}
+	if u.ResetDemandedMicros != 0 {
+		view.ResetDemandedAt = stamp(u.ResetDemandedMicros)
+	}
+	if u.DeleteMicros != 0 {
+		view.DeleteAt = stamp(u.DeleteMicros)
 	}
 	return view
 }

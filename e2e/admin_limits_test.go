@@ -58,6 +58,35 @@ func TestAdministratorsSeeAndClearLimits(t *testing.T) {
 	})
 }
 
+// Whoever cannot sign in with the right password is shown as that, with the reason, by command and by API.
+func TestWhatClosesAnAccountIsShown(t *testing.T) {
+	each(t, func(t *testing.T, s *ringwalltest.Server) {
+		admin := administrator(t, s, "admin@example.org")
+		for layer, row := range map[string]struct{ command, member string }{
+			"reset":    {"user.demand-reset", "reset_demanded_at"},
+			"deletion": {"user.delete", "delete_at"},
+		} {
+			address := layer + "@example.org"
+			someone(t, s, address)
+			if shown := operate(t, s, "user.show", object{"user": address})["user"].(object); shown[row.member] != nil {
+				t.Errorf("an open account is shown as %v", shown)
+			}
+			operate(t, s, row.command, object{"user": address})
+			if shown := operate(t, s, "user.show", object{"user": address})["user"].(object); shown[row.member] == nil {
+				t.Errorf("after %s it is shown as %v", row.command, shown)
+			}
+			for door, got := range map[string]string{
+				"command": fmt.Sprint(operate(t, s, "limits.show", object{"who": address})),
+				"API":     string(admin.Get("/auth/v1/admin/limits?who=" + url.QueryEscape(address)).Body),
+			} {
+				if !strings.Contains(got, layer) || !strings.Contains(got, "the mail box") {
+					t.Errorf("the %s tells of %s: %s", door, address, got)
+				}
+			}
+		}
+	})
+}
+
 // Blocks act on the next request, page, end, and can keep out neither the server nor the administrator who makes them.
 func TestAdministratorsBlockNetworks(t *testing.T) {
 	eachWith(t, behindProxy, func(t *testing.T, s *ringwalltest.Server) {

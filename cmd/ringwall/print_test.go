@@ -33,6 +33,20 @@ func TestATerminalIsToldNothing(t *testing.T) {
 	}
 }
 
+func TestStateTellsAllThatClosesAnAccount(t *testing.T) {
+	const then = "2026-03-12T09:41:00Z"
+	for want, user := range map[string]userView{
+		"open":                                 {},
+		"locked: lost":                         {Locked: true, LockReason: "lost"},
+		"will be deleted 2026-03-12 09:41:00Z": {DeleteAt: then},
+		"must choose a new password since 2026-03-12 09:41:00Z; locked until " + moment(then): {ResetDemandedAt: then, Locked: true, LockedUntil: then},
+	} {
+		if have := user.state(); have != want {
+			t.Errorf("state is %q, want %q", have, want)
+		}
+	}
+}
+
 func TestEscapedJSONIsTheSameValue(t *testing.T) {
 	var out bytes.Buffer
 	in := map[string]string{"a": hostile + "日本語 Ünï \U0001f600 \ufffd"}

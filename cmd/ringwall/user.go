@@ -35,21 +35,38 @@ type userCommands struct {
 func (userCommands) Help() string { return "Example:\n\n    ringwall user list" }
 
 type userView struct {
-	ID          string   `json:"id"`
-	Email       string   `json:"email"`
-	DisplayName string   `json:"display_name"`
-	Language    string   `json:"language"`
-	CreatedAt   string   `json:"created_at"`
-	Locked      bool     `json:"locked"`
-	LockReason  string   `json:"lock_reason,omitempty"`
-	LockedUntil string   `json:"locked_until,omitempty"`
-	Roles       []string `json:"roles"`
+	ID              string   `json:"id"`
+	Email           string   `json:"email"`
+	DisplayName     string   `json:"display_name"`
+	Language        string   `json:"language"`
+	CreatedAt       string   `json:"created_at"`
+	Locked          bool     `json:"locked"`
+	LockReason      string   `json:"lock_reason,omitempty"`
+	LockedUntil     string   `json:"locked_until,omitempty"`
+	ResetDemandedAt string   `json:"reset_demanded_at,omitempty"`
+	DeleteAt        string   `json:"delete_at,omitempty"`
+	Roles           []string `json:"roles"`
 }
 
+// state is all that keeps the right password from opening the account.
 func (u userView) state() string {
-	if !u.Locked {
+	var all []string
+	if u.DeleteAt != "" {
+		all = append(all, "will be deleted "+moment(u.DeleteAt))
+	}
+	if u.ResetDemandedAt != "" {
+		all = append(all, "must choose a new password since "+moment(u.ResetDemandedAt))
+	}
+	if u.Locked {
+		all = append(all, u.lock())
+	}
+	if len(all) == 0 {
 		return "open"
 	}
+	return strings.Join(all, "; ")
+}
+
+func (u userView) lock() string {
 	state := "locked"
 	if u.LockedUntil != "" {
 		state += " until " + moment(u.LockedUntil)

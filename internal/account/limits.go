@@ -16,7 +16,7 @@ import (
 // Limited is one thing that counts against somebody, or keeps them out.
 type Limited struct {
 	Who         string
-	Layer       string // "global", "block", "lock", "address", "sign-ups of an address", "api", "account" or "mails"
+	Layer       string // "global", "block", "lock", "reset", "deletion", "address", "sign-ups of an address", "api", "account" or "mails"
 	Refused     bool   // the next try would be refused
 	Tries       int    // zero where nothing is counted
 	SinceMicros int64  // zero: not known
@@ -134,6 +134,12 @@ func (s *Service) accountLimits(ctx context.Context, email string) ([]Limited, e
 	}
 	if user.LockedAt(s.Now()) {
 		list = append(list, Limited{Who: email, Layer: "lock", Refused: true, SinceMicros: user.LockedMicros, UntilMicros: user.LockUntilMicros, Why: user.LockReason})
+	}
+	if user.ResetDemandedMicros != 0 {
+		list = append(list, Limited{Who: email, Layer: "reset", Refused: true, SinceMicros: user.ResetDemandedMicros, Why: "a new password is demanded; the link is in the mail box"})
+	}
+	if user.DeleteMicros != 0 {
+		list = append(list, Limited{Who: email, Layer: "deletion", Refused: true, UntilMicros: user.DeleteMicros, Why: "the account waits to be deleted; the link in the mail box keeps it"})
 	}
 	if !user.ID.IsZero() {
 		list = append(list, s.held(email, limits.Look(ctx, s.API, "api", ratelimit.Text(user.ID.String())))...)
