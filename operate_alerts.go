@@ -2,6 +2,7 @@ package ringwall
 
 import (
 	"context"
+	"strings"
 
 	"github.com/ringwall/ringwall/internal/alerts"
 	"github.com/ringwall/ringwall/internal/identity"
@@ -39,9 +40,13 @@ type listWebhooksReply struct {
 	Webhooks []deadWebhookView `json:"webhooks"`
 }
 
-// listWebhooks shows the webhooks that were given up.
-func (rw *Ringwall) listWebhooks(ctx context.Context, by identity.Actor, _ struct{}) (out listWebhooksReply, err error) {
-	list, err := rw.accounts.DeadWebhooks(ctx, by)
+type listWebhooksInput struct {
+	Limit int `json:"limit,omitempty"`
+}
+
+// listWebhooks shows the webhooks that were given up, the latest first.
+func (rw *Ringwall) listWebhooks(ctx context.Context, by identity.Actor, in listWebhooksInput) (out listWebhooksReply, err error) {
+	list, _, err := rw.accounts.DeadWebhooks(ctx, by, bounded(in.Limit), "")
 	out.Webhooks = make([]deadWebhookView, 0, len(list))
 	for _, w := range list {
 		out.Webhooks = append(out.Webhooks, deadWebhookView{w.ID, w.Target, w.Attempts, w.Reason, stamp(w.CreatedMicros), stamp(w.DeadMicros)})
@@ -50,12 +55,12 @@ func (rw *Ringwall) listWebhooks(ctx context.Context, by identity.Actor, _ struc
 }
 
 type replayInput struct {
-	Webhook string `json:"webhook" required:"true" maxLength:"36"`
+	Webhook string `json:"webhook" required:"true" maxLength:"40"`
 }
 
-// replayWebhook sends a webhook again that was given up, with the same id.
+// replayWebhook sends a webhook again that was given up, with the same id. Logs and receivers name it with msg_ before it.
 func (rw *Ringwall) replayWebhook(ctx context.Context, by identity.Actor, in replayInput) (struct{}, error) {
-	id, err := identity.ParseID(in.Webhook)
+	id, err := identity.ParseID(strings.TrimPrefix(in.Webhook, "msg_"))
 	if err != nil {
 		return struct{}{}, problem.New(problem.Invalid, "invalid", "A webhook is named by its id, as `ringwall webhook list` shows it.")
 	}

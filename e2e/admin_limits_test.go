@@ -149,6 +149,43 @@ func TestAdministratorsBlockNetworks(t *testing.T) {
 	})
 }
 
+// Webhooks that were given up page whole, also those of one moment, and take no cursor of another list.
+func TestAdministratorsPageWebhooks(t *testing.T) {
+	each(t, func(t *testing.T, s *ringwalltest.Server) {
+		admin := administrator(t, s, "admin@example.org")
+		someone(t, s, "ann@example.org")
+		insert := "INSERT INTO ringwall_webhooks (id, target, sealed, attempts, reason, created_micros, next_micros, dead_micros) VALUES ($1, $2, $1, 1, '', 4, 4, $3)"
+		now := s.Clock.Now().UnixMicro()
+		for i, ago := range []int64{7, 9, 9, 9, 8} {
+			if _, err := openDatabase(t, s).ExecContext(t.Context(), insert, bytes.Repeat([]byte{byte(i + 1)}, 16), strconv.Itoa(i), now-ago); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var page struct {
+			Webhooks []struct{ Target string }
+			Next     string
+		}
+		seen := ""
+		for cursor, pages := "", 0; pages < 9; pages++ {
+			page.Next = ""
+			admin.Get("/auth/v1/admin/webhooks?limit=2&cursor="+cursor).Into(t, &page)
+			for _, w := range page.Webhooks {
+				seen += w.Target + " "
+			}
+			if cursor = page.Next; cursor == "" {
+				break
+			}
+		}
+		if seen != "0 4 1 2 3 " {
+			t.Errorf("the pages hold %q", seen)
+		}
+		admin.Get("/auth/v1/admin/users?limit=1").Into(t, &page)
+		for _, query := range []string{"limit=0", "limit=501", "target=alerts", "cursor=AAAA", "cursor=" + page.Next} {
+			want(t, query, admin.Get("/auth/v1/admin/webhooks?"+query), 422, "invalid")
+		}
+	})
+}
+
 // Alerts page whole, also those of one moment; a webhook that was given up is listed, and sent again once.
 func TestAdministratorsReadAlertsAndReplayWebhooks(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db testdb.DB) {

@@ -234,7 +234,7 @@ func TestEventsAreReplayed(t *testing.T) {
 			t.Errorf("its target is %v", target)
 		}
 		told.answerWith(0)
-		operate(t, s, "webhook.replay", object{"webhook": dead[0].(object)["id"]})
+		operate(t, s, "webhook.replay", object{"webhook": "msg_" + dead[0].(object)["id"].(string)}) // as the log and the receiver have it
 		within(t, 15*time.Second, "it is told", func() bool { return slices.Equal(told.kinds(id), []string{"user.created"}) })
 	})
 }

@@ -31,6 +31,9 @@ func (c *alertList) Run(ctx context.Context, a *app, group *alertCommands) error
 	var out struct {
 		Alerts []alerts.View `json:"alerts"`
 	}
+	if err := checkLimit(c.Limit); err != nil {
+		return err
+	}
 	if err := a.call(ctx, group.settingFlags, "alert.list", map[string]int{"limit": c.Limit}, &out); err != nil {
 		return err
 	}
@@ -70,18 +73,24 @@ type webhookView struct {
 }
 
 type webhookList struct {
-	JSON bool `name:"json" help:"Print JSON."`
+	Limit int  `default:"100" help:"How many, at most 1000."`
+	JSON  bool `name:"json" help:"Print JSON."`
 }
 
 // Help is the example.
-func (webhookList) Help() string { return "Example:\n\n    ringwall webhook list" }
+func (webhookList) Help() string {
+	return "The latest stands first.\n\nExample:\n\n    ringwall webhook list --limit 5"
+}
 
 // Run lists webhooks.
 func (c *webhookList) Run(ctx context.Context, a *app, group *webhookCommands) error {
 	var out struct {
 		Webhooks []webhookView `json:"webhooks"`
 	}
-	if err := a.call(ctx, group.settingFlags, "webhook.list", struct{}{}, &out); err != nil {
+	if err := checkLimit(c.Limit); err != nil {
+		return err
+	}
+	if err := a.call(ctx, group.settingFlags, "webhook.list", map[string]int{"limit": c.Limit}, &out); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -98,7 +107,7 @@ func (c *webhookList) Run(ctx context.Context, a *app, group *webhookCommands) e
 }
 
 type webhookReplay struct {
-	Webhook string `arg:"" help:"The id of a webhook, from webhook list."`
+	Webhook string `arg:"" help:"The id of a webhook, from webhook list or the log."`
 	JSON    bool   `name:"json" help:"Print JSON."`
 }
 

@@ -88,8 +88,8 @@ const followEvery = time.Second
 
 // Run shows events.
 func (c *auditTail) Run(ctx context.Context, a *app, group *auditCommands) error {
-	if c.Limit < 1 || c.Limit > 1000 {
-		return misuse{errors.New("--limit must be 1 to 1000")}
+	if err := checkLimit(c.Limit); err != nil {
+		return err
 	}
 	d, err := a.openDoor(ctx, group.settingFlags)
 	if err != nil {

@@ -32,6 +32,14 @@ func (a *app) call(ctx context.Context, flags settingFlags, name string, input, 
 	return errors.Join(ask(ctx, d, name, input, output), d.close())
 }
 
+// checkLimit refuses a --limit that no operation takes.
+func checkLimit(n int) error {
+	if n < 1 || n > 1000 {
+		return misuse{errors.New("--limit must be 1 to 1000")}
+	}
+	return nil
+}
+
 func ask(ctx context.Context, d door, name string, input, output any) error {
 	body, err := json.Marshal(input)
 	if err != nil {

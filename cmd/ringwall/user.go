@@ -163,8 +163,8 @@ func (userList) Help() string { return "Example:\n\n    ringwall user list --lim
 
 // Run lists accounts.
 func (c *userList) Run(ctx context.Context, a *app, group *userCommands) error {
-	if c.Limit < 1 || c.Limit > 1000 {
-		return misuse{errors.New("--limit must be 1 to 1000")}
+	if err := checkLimit(c.Limit); err != nil {
+		return err
 	}
 	var out struct {
 		Users []userView `json:"users"`

@@ -18,7 +18,8 @@ import (
 type AlertReader interface {
 	// Alerts are open and closed alerts opened before a time, and of those of that time the ones with a greater id; the latest first.
 	Alerts(ctx context.Context, openedMicros int64, after identity.ID, limit int) ([]alerts.Open, error)
-	DeadWebhooks(ctx context.Context) ([]webhook.Dead, error) // the latest first, at most a hundred
+	// DeadWebhooks are the webhooks given up before a time, and of those of that time the ones with a greater id; the latest first.
+	DeadWebhooks(ctx context.Context, deadMicros int64, after identity.ID, limit int) ([]webhook.Dead, error)
 }
 
 // AlertTx changes what could not be told.
@@ -32,7 +33,7 @@ func (s *Service) ListAlerts(ctx context.Context, by identity.Actor, limit int, 
 	if err := operator(by); err != nil {
 		return nil, "", err
 	}
-	before, after, err := s.alertPlace(cursor)
+	before, after, err := s.placeIn("alerts", cursor)
 	if err != nil {
 		return nil, "", err
 	}
@@ -41,18 +42,23 @@ func (s *Service) ListAlerts(ctx context.Context, by identity.Actor, limit int, 
 	}
 	if len(found) > limit {
 		found = found[:limit]
-		next = s.sealCursor("alerts", strconv.FormatInt(found[limit-1].OpenedMicros, 10)+" "+found[limit-1].ID.String())
+		next = s.sealPlace("alerts", found[limit-1].OpenedMicros, found[limit-1].ID)
 	}
 	return found, next, s.look(ctx, by, audit.Event{Name: audit.AuthzAdmin, Reason: "alerts listed"})
 }
 
-func (s *Service) alertPlace(cursor string) (before int64, after identity.ID, err error) {
-	place, err := s.openCursor("alerts", cursor)
+// sealPlace is the cursor behind a row of a list that begins with the latest; placeIn reads it.
+func (s *Service) sealPlace(list string, micros int64, id identity.ID) string {
+	return s.sealCursor(list, strconv.FormatInt(micros, 10)+" "+id.String())
+}
+
+func (s *Service) placeIn(list, cursor string) (before int64, after identity.ID, err error) {
+	place, err := s.openCursor(list, cursor)
 	if err != nil || place == "" {
 		return math.MaxInt64, after, err
 	}
-	opened, id, _ := strings.Cut(place, " ")
-	before, err = strconv.ParseInt(opened, 10, 64)
+	micros, id, _ := strings.Cut(place, " ")
+	before, err = strconv.ParseInt(micros, 10, 64)
 	if err == nil {
 		after, err = identity.ParseID(id)
 	}
@@ -62,16 +68,23 @@ func (s *Service) alertPlace(cursor string) (before int64, after identity.ID, er
 	return before, after, nil
 }
 
-// DeadWebhooks are the webhooks that were given up, the latest first, at most a hundred.
-func (s *Service) DeadWebhooks(ctx context.Context, by identity.Actor) ([]webhook.Dead, error) {
+// DeadWebhooks lists the webhooks that were given up, the latest first. Next leads to the page after; empty if there is none. Problems: invalid.
+func (s *Service) DeadWebhooks(ctx context.Context, by identity.Actor, limit int, cursor string) (found []webhook.Dead, next string, err error) {
 	if err := operator(by); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	found, err := s.Store.DeadWebhooks(ctx)
+	before, after, err := s.placeIn("webhooks", cursor)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return found, s.look(ctx, by, audit.Event{Name: audit.AuthzAdmin, Reason: "webhooks listed"})
+	if found, err = s.Store.DeadWebhooks(ctx, before, after, limit+1); err != nil {
+		return nil, "", err
+	}
+	if len(found) > limit {
+		found = found[:limit]
+		next = s.sealPlace("webhooks", found[limit-1].DeadMicros, found[limit-1].ID)
+	}
+	return found, next, s.look(ctx, by, audit.Event{Name: audit.AuthzAdmin, Reason: "webhooks listed"})
 }
 
 // ReplayWebhook sends a webhook again that was given up, with the same id. Problems: invalid, not-found.

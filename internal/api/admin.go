@@ -39,7 +39,7 @@ func (a *API) adminRoutes() []chain.Route {
 		route(a, "POST", "/v1/admin/blocks", admin, 201, a.adminBlock, "Keep a network out until a time, from its next request on. A block of the same network is replaced.", refusals("conflict")...),
 		route(a, "DELETE", "/v1/admin/blocks", admin, 204, a.adminUnblock, "Let a network in again.", refusals("not-found")...),
 		route(a, "GET", "/v1/admin/alerts", admin, 200, a.adminAlerts, "Open and closed alerts, the latest first.", refusals()...),
-		route(a, "GET", "/v1/admin/webhooks", admin, 200, a.adminWebhooks, "The webhooks that were given up, the latest first, at most a hundred.", refusals()...),
+		route(a, "GET", "/v1/admin/webhooks", admin, 200, a.adminWebhooks, "The webhooks that were given up, the latest first.", refusals()...),
 		route(a, "POST", "/v1/admin/webhooks/{id}/replay", admin, 204, a.adminReplay, "Send a webhook again that was given up, with the same id.", refusals("not-found")...),
 		route(a, "GET", "/v1/admin/audit", admin, 200, a.adminAudit, "Read the audit log, newest first. A page may be short though `next` leads on.", refusals()...),
 	}

@@ -46,11 +46,12 @@ type deadWebhook struct {
 
 type deadWebhookList struct {
 	Webhooks []deadWebhook `json:"webhooks"`
+	Next     string        `json:"next,omitempty" doc:"Send it as cursor for the next page; missing on the last."`
 }
 
-func (a *API) adminWebhooks(ctx context.Context, req *chain.Request, _ none) (reply[deadWebhookList], error) {
-	found, err := a.accounts.DeadWebhooks(ctx, req.Actor)
-	out := deadWebhookList{Webhooks: make([]deadWebhook, 0, len(found))}
+func (a *API) adminWebhooks(ctx context.Context, req *chain.Request, in pageQuery) (reply[deadWebhookList], error) {
+	found, next, err := a.accounts.DeadWebhooks(ctx, req.Actor, in.Limit, in.Cursor)
+	out := deadWebhookList{Webhooks: make([]deadWebhook, 0, len(found)), Next: next}
 	for _, w := range found {
 		out.Webhooks = append(out.Webhooks, deadWebhook{w.ID, w.Target, w.Attempts, w.Reason, at(w.CreatedMicros), at(w.DeadMicros)})
 	}

@@ -126,7 +126,7 @@ func TestDeadWebhooks(t *testing.T) {
 		if _, found, err := store.NextWebhook(ctx, "alerts", start+hour); found || err != nil {
 			t.Errorf("a dead webhook was claimed: %v, %v", found, err)
 		}
-		dead, err := store.DeadWebhooks(ctx)
+		dead, err := store.DeadWebhooks(ctx, math.MaxInt64, identity.ID{}, 5)
 		if err != nil || len(dead) != 1 || dead[0].ID != message.ID || dead[0].Reason != "status 500" || dead[0].DeadMicros != start {
 			t.Errorf("DeadWebhooks = %+v, %v", dead, err)
 		}

@@ -45,12 +45,10 @@ var (
 		UPDATE ringwall_webhooks
 		SET dead_micros = 0, attempts = 0, next_micros = $2
 		WHERE id = $1 AND dead_micros > 0`)
-	deadWebhooks = sqlsafe.New(`
+	deadWebhooks = sqlsafe.List(`
 		SELECT id, target, attempts, reason, created_micros, dead_micros
 		FROM ringwall_webhooks
-		WHERE dead_micros > 0
-		ORDER BY dead_micros DESC, id
-		LIMIT 100`)
+		WHERE dead_micros > 0`)
 )
 
 // EnqueueWebhook puts a message, sealed to its row, into the outbox of the transaction.
@@ -131,9 +129,9 @@ func scanDead(s scanner) (d webhook.Dead, err error) {
 	return d, s.Scan(&d.ID, &d.Target, &d.Attempts, &d.Reason, &d.CreatedMicros, &d.DeadMicros)
 }
 
-// DeadWebhooks are the messages that were given up, the latest first, at most a hundred.
-func (s *Store) DeadWebhooks(ctx context.Context) ([]webhook.Dead, error) {
-	return many(ctx, s.q, scanDead, deadWebhooks)
+// DeadWebhooks are the messages that were given up, the latest first; see [account.AlertReader].
+func (s *Store) DeadWebhooks(ctx context.Context, deadMicros int64, after identity.ID, limit int) ([]webhook.Dead, error) {
+	return many(ctx, s.q, scanDead, deadWebhooks.And(`dead_micros < ? OR dead_micros = ? AND id > ?`, deadMicros, deadMicros, key(after)).OrderBy(`dead_micros DESC, id`).Limit(limit))
 }
 
 // ReviveWebhook has a message sent again that was given up; see [account.AlertTx].

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -260,7 +261,7 @@ func TestARefusedMessageIsSentAgain(t *testing.T) {
 // pending are the ids that wait, claimed by the test itself.
 func pending(t *testing.T, h *house) string {
 	t.Helper()
-	dead, err := h.store.DeadWebhooks(t.Context())
+	dead, err := h.store.DeadWebhooks(t.Context(), math.MaxInt64, identity.ID{}, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -355,7 +356,7 @@ func TestDeadMessagesAreKept(t *testing.T) {
 	m := h.queue(t, "alerts")
 	h.deliver(t, r.URL)
 	eventually(t, "it is dead", func() bool { return strings.Contains(pending(t, h), m.ID.String()) })
-	if dead, err := h.store.DeadWebhooks(t.Context()); err != nil || dead[0].Reason != "status 410" || dead[0].Attempts != 1 || h.waits(t) {
+	if dead, err := h.store.DeadWebhooks(t.Context(), math.MaxInt64, identity.ID{}, 100); err != nil || dead[0].Reason != "status 410" || dead[0].Attempts != 1 || h.waits(t) {
 		t.Errorf("DeadWebhooks = %+v, %v", dead, err)
 	}
 	if err := h.revive(t, m.ID); err != nil {
