@@ -13,6 +13,7 @@ import (
 type auditExport struct {
 	auditFilter
 	Output string `short:"o" placeholder:"FILE" help:"A file to make, readable by you alone; without it standard output."`
+	JSON   bool   `name:"json" help:"Tell as JSON what was written to a file."`
 }
 
 // Help is the example.
@@ -42,11 +43,14 @@ func (c *auditExport) write(ctx context.Context, a *app, d door, input map[strin
 			return misuse{fmt.Errorf("%s is there already. Name another file", c.Output)}
 		}
 		if err != nil {
-			return fmt.Errorf("make %s: %w", c.Output, err)
+			return misuse{fmt.Errorf("%s cannot be made: %s", c.Output, reasonOf(err))}
 		}
 		written, err := exportEvents(ctx, d, input, file)
 		if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 			return fmt.Errorf("%s is not whole: %w", c.Output, err)
+		}
+		if c.JSON {
+			return a.printJSON(map[string]any{"file": c.Output, "events": written})
 		}
 		return a.say(counted(written, "event") + " in " + c.Output + ".")
 	}
