@@ -114,6 +114,12 @@ func TestThisWasNotMe(t *testing.T) {
 		sameAnswer(t, "a wrong password", login(s.Client(), address, "not the password, surely"), login(s.Client(), "nobody@example.org", "not the password, surely"))
 
 		reset := mailAbout(t, s, address, "is secured", 1)
+		again := owner.Post("/auth/v1/password/reset", object{"token": reset.Token(), "password": ringwalltest.Password})
+		want(t, "the owner chooses the password that the thief knows", again, 422, "password-weak")
+		if !strings.Contains(string(again.Body), `"field":"/password","code":"same"`) {
+			t.Errorf("the old password again: %s", again.Body)
+		}
+		want(t, "the thief, still", login(thief, address, ringwalltest.Password), 403, "reset-required")
 		want(t, "the owner chooses a password", owner.Post("/auth/v1/password/reset", object{"token": reset.Token(), "password": newPassword}), 204, "")
 		want(t, "the old password", login(thief, address, ringwalltest.Password), 401, "login-failed")
 		want(t, "the owner", login(owner, address, newPassword), 200, "")

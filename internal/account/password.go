@@ -8,6 +8,7 @@ import (
 	"github.com/ringwall/ringwall/internal/challenge"
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/mail"
+	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sessions"
 	"github.com/ringwall/ringwall/password"
@@ -140,7 +141,7 @@ func (s *Service) ResetPassword(ctx context.Context, by identity.Actor, token, c
 	if err := s.checkPassword(chosen, user.EmailCanonical, user.DisplayName); err != nil {
 		return secret.Text{}, err
 	}
-	phc, try, err := s.hashByLink(ctx, by, user.ID, chosen)
+	phc, try, err := s.hashByLink(ctx, by, user, chosen)
 	if err != nil {
 		return secret.Text{}, err
 	}
@@ -181,24 +182,45 @@ func (s *Service) ResetPassword(ctx context.Context, by identity.Actor, token, c
 
 // hashByLink hashes the password that the holder of a link chose. Each use is counted before: of fifty uses of one link
 // at once most end at that, and leave the hash queue to others. A use that fails before the link is taken was none.
-func (s *Service) hashByLink(ctx context.Context, by identity.Actor, user identity.ID, chosen string) (phc string, try tryOf, err error) {
-	try, err = s.reserve(ctx, by, user, "reset", user.String())
+func (s *Service) hashByLink(ctx context.Context, by identity.Actor, user User, chosen string) (phc string, try tryOf, err error) {
+	try, err = s.reserve(ctx, by, user.ID, "reset", user.ID.String())
 	if err == nil {
-		err = s.admit(ctx, by, proven(by, user), &try)
+		err = s.admit(ctx, by, proven(by, user.ID), &try)
 	}
 	if err != nil {
 		return "", try, err
 	}
 	if err = s.checkBreach(ctx, chosen); err == nil {
-		granted, leave := s.enterKnown(user, true)
+		granted, leave := s.enterKnown(user.ID, true)
 		defer leave()
-		phc, err = s.Hasher.Hash(ctx, password.Other, granted, chosen)
+		phc, err = s.hashAfresh(ctx, by, user, granted, chosen)
 		err = hashing(err)
 	}
 	if err != nil {
 		s.abandon(ctx, try)
 	}
 	return phc, try, err
+}
+
+const sameDetail = "This is the password that somebody else may know. Choose another."
+
+// hashAfresh hashes the password that a mailed link chooses. One that was demanded must be another than that which it replaces:
+// the same again would hand the account back to whoever knows it.
+func (s *Service) hashAfresh(ctx context.Context, by identity.Actor, user User, granted bool, chosen string) (string, error) {
+	if user.ResetDemandedMicros != 0 && len(user.Password) != 0 {
+		old, err := s.openPassword(ctx, by, user.ID, user.Password)
+		if err != nil {
+			return "", err
+		}
+		same, _, err := s.Hasher.Verify(ctx, password.Other, granted, old, chosen)
+		if err == nil && same {
+			err = problem.New(problem.Invalid, "password-weak", sameDetail).With(problem.Field{Name: "password", Code: "same", Detail: sameDetail})
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return s.Hasher.Hash(ctx, password.Other, granted, chosen)
 }
 
 // resetsOwn reports whether a link is for somebody who has used the device before.

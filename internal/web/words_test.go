@@ -78,7 +78,7 @@ var impersonal = map[audit.Name]string{
 
 // composed are the keys that the program puts together.
 func composed() map[string]bool {
-	keys := map[string]bool{"fault.email": true, "fault.display_name": true, "fault.characters": true, "fault.language": true, "fault.same.email": true, "fault.unknown": true}
+	keys := map[string]bool{"fault.email": true, "fault.display_name": true, "fault.characters": true, "fault.language": true, "fault.same.email": true, "fault.same.password": true, "fault.unknown": true}
 	for month := 1; month <= 12; month++ {
 		keys["month."+strconv.Itoa(month)] = true
 	}
