@@ -38,6 +38,10 @@ func TestAdministratorsSeeAndClearLimits(t *testing.T) {
 				t.Errorf("limits of %s: %s", notation, got)
 			}
 		}
+		from(s, "2001:db8:1:2::3").Post("/auth/v1/login", object{"email": "nobody@example.org", "password": "not the password, surely"})
+		if got := ask("2001:db8:1:2::4"); !strings.Contains(got, `"why":"of 20/1m, for its /64, or four times as many for its /48"`) {
+			t.Errorf("limits of a neighbour: %s", got)
+		}
 		if got := ask("unknown@example.org"); got != "{\"limits\":[]}\n" {
 			t.Errorf("limits of somebody without an account: %s", got)
 		}

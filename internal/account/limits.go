@@ -76,7 +76,13 @@ func (s *Service) Limits(ctx context.Context, by identity.Actor, who string) ([]
 		return s.accountLimits(ctx, email)
 	}
 	list, err := s.blocked(ctx, address)
-	return append(list, s.held(address.String(), s.Addresses.Look(ctx, address))...), err
+	held := s.held(address.String(), s.Addresses.Look(ctx, address))
+	for i := range held {
+		if address.Is6() { // whichever is scarcer is told
+			held[i].Why += ", for its /64, or four times as many for its /48"
+		}
+	}
+	return append(list, held...), err
 }
 
 // held is what counts against somebody in the memory of this process.
