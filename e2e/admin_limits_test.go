@@ -159,9 +159,9 @@ func TestAdministratorsPageWebhooks(t *testing.T) {
 		admin := administrator(t, s, "admin@example.org")
 		someone(t, s, "ann@example.org")
 		insert := "INSERT INTO ringwall_webhooks (id, target, sealed, attempts, reason, created_micros, next_micros, dead_micros) VALUES ($1, $2, $1, 1, '', 4, 4, $3)"
-		now := s.Clock.Now().UnixMicro()
+		db, now := openDatabase(t, s), s.Clock.Now().UnixMicro()
 		for i, ago := range []int64{7, 9, 9, 9, 8} {
-			if _, err := openDatabase(t, s).ExecContext(t.Context(), insert, bytes.Repeat([]byte{byte(i + 1)}, 16), strconv.Itoa(i), now-ago); err != nil {
+			if _, err := db.ExecContext(t.Context(), insert, bytes.Repeat([]byte{byte(i + 1)}, 16), strconv.Itoa(i), now-ago); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -110,7 +110,7 @@ func openDatabase(t *testing.T, s *ringwalltest.Server) *sql.DB {
 	t.Helper()
 	driver, name := "pgx", s.Options.Database
 	if path, ok := strings.CutPrefix(name, "sqlite:"); ok {
-		driver, name = "sqlite", path
+		driver, name = "sqlite", path+"?_pragma=busy_timeout(20000)" // the server writes too
 	}
 	db, err := sql.Open(driver, name)
 	if err != nil {
