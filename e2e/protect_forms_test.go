@@ -68,7 +68,10 @@ func TestAFormIsOneHoweverItIsSpelled(t *testing.T) {
 		t.Errorf("a form came through: note is %q", r.FormValue("note"))
 	}), "POST /notes")
 	const plain = "application/x-www-form-urlencoded"
-	for _, kind := range []string{plain, "Application/X-WWW-Form-Urlencoded", plain + "; charset=utf-8", plain + ";", plain + "; =", plain + "; x", plain + `; a="`} {
+	for _, kind := range []string{
+		plain, "Application/X-WWW-Form-Urlencoded", plain + "; charset=utf-8", plain + ";", plain + "; =", plain + "; x", plain + `; a="`,
+		"multipart/form-data; boundary=x", "Multipart/Form-Data; boundary=x", "multipart/form-data", "multipart/form-data; =", "text/plain", "text/plain; charset=utf-8", "Text/Plain;",
+	} {
 		got := raw(t, s, "POST", "/notes", []byte("note=x"), func(r *http.Request) {
 			r.Header.Set("Content-Type", kind)
 			r.Header.Set("Sec-Fetch-Site", "same-origin")

@@ -274,13 +274,16 @@ func (c *Chain) refuseAgain(w http.ResponseWriter, r *http.Request, err error) {
 	c.fail(w, r, req, err)
 }
 
-// bufferForm reads a urlencoded form, so that its token can be looked at, and leaves the body as it was.
+// bufferForm reads a urlencoded form, so that its token can be looked at, and leaves the body as it was. The other two that a
+// form can send (Fetch, "CORS-safelisted request-header") are read by whoever looks for the token.
 func bufferForm(r *http.Request) (form bool, err error) {
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // "…; =" is an error, and a form: so net/http reads it
-	if kind != "application/x-www-form-urlencoded" || r.Body == nil {
+	switch {
+	case kind == "multipart/form-data" || kind == "text/plain":
+		return true, nil
+	case kind != "application/x-www-form-urlencoded" || r.Body == nil:
 		return false, nil // whatever it is, decoding refuses it or the handler reads it
-	}
-	if r.Header.Get(csrf.Header) != "" {
+	case r.Header.Get(csrf.Header) != "":
 		return true, nil // the token is there: the form is its handler's
 	}
 	raw, err := io.ReadAll(io.LimitReader(r.Body, input.MaxBodyBytes+1))
