@@ -247,6 +247,15 @@ func (o Options) checkProxies() error {
 	if (len(o.TrustedProxies) == 0) != (o.TrustedProxyHeader == "") {
 		return errors.New("TrustedProxies and TrustedProxyHeader belong together: name the proxy's network and the one header it sets")
 	}
+	everybody := func(network netip.Prefix) bool { return network.Bits() == 0 }
+	switch {
+	case o.Development:
+		return nil
+	case slices.ContainsFunc(o.TrustedProxies, everybody):
+		return errors.New("TrustedProxies holds everybody: anybody could claim any address; name the proxy's own")
+	case slices.ContainsFunc(o.AdminNetworks, everybody):
+		return errors.New("AdminNetworks holds everybody: a stolen password of an administrator would be enough; name the networks that administrators come from, such as 203.0.113.0/24")
+	}
 	return nil
 }
 

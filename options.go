@@ -126,7 +126,7 @@ type Options struct {
 	// replaces. At most 100 roles with 100 permissions each. Default: none.
 	Roles map[string][]string
 
-	// TrustedProxies are the networks from which TrustedProxyHeader is believed.
+	// TrustedProxies are the networks from which TrustedProxyHeader is believed: not everybody, but in development.
 	TrustedProxies []netip.Prefix
 
 	// TrustedProxyHeader is the one header that carries the client's address, such as "X-Forwarded-For". Default: none is believed.
@@ -186,7 +186,7 @@ type Options struct {
 	InsecureWebhookNetworks []netip.Prefix
 
 	// AdminNetworks are the networks from which administrators may act, until they have a second factor. Default: loopback
-	// and private networks. Behind a proxy that is not in TrustedProxies nobody is in them.
+	// and private networks. Behind a proxy that is not in TrustedProxies nobody is in them. Not everybody, but in development.
 	AdminNetworks []netip.Prefix
 
 	// Hooks are functions of this program that run with sign-ups, and in the transactions that make, move and delete accounts.

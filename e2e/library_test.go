@@ -54,6 +54,7 @@ func TestNewRefusesBadOptions(t *testing.T) {
 	if err := os.Chmod(readable, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	everybody := []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::/0")}
 	for name, tt := range map[string]struct {
 		change func(*ringwall.Options)
 		mend   string
@@ -124,6 +125,8 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		"a quota of nothing":          {func(o *ringwall.Options) { o.LimitAPI = []ratelimit.Window{{Quota: 0, Per: time.Minute}} }, "LimitAPI"},
 		"a schema that is none":       {func(o *ringwall.Options) { o.MetadataSchema = `{"own": {"type": "text"}}` }, "the part own"},
 		"a schema that is not there":  {func(o *ringwall.Options) { o.MetadataSchema = "/nowhere/metadata.json" }, "/nowhere/metadata.json"},
+		"everybody as a proxy":        {func(o *ringwall.Options) { o.TrustedProxies, o.TrustedProxyHeader = everybody, "X-Forwarded-For" }, "name the proxy's own"},
+		"administrators everywhere":   {func(o *ringwall.Options) { o.AdminNetworks = everybody }, "name the networks"},
 		"a header without a proxy":    {func(o *ringwall.Options) { o.TrustedProxyHeader = "X-Forwarded-For" }, "name the proxy's network"},
 	} {
 		t.Run(name, func(t *testing.T) {

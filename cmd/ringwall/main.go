@@ -135,7 +135,7 @@ func (a *app) fail(err error) int {
 		status = statusMisuse
 	}
 	if _, ok := errors.AsType[*ringwall.OptionsError](err); ok {
-		status = statusMisuse
+		status, text = statusMisuse, inSettings(text)
 	}
 	if r, ok := errors.AsType[refused](err); ok {
 		status, text = statusMisuse, r.Error() // it holds no secret, and its examples look like some

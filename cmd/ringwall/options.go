@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -159,4 +161,17 @@ func checkDatabase(v *settings.Values) settings.Faults {
 		return nil
 	}
 	return settings.Faults{{Setting: v.Source("DATABASE").From, Detail: fmt.Sprintf("%v.", errDatabase)}}
+}
+
+// inSettings calls options as whoever set them did: LimitAddress is RINGWALL_LIMIT_ADDRESS here.
+func inSettings(text string) string {
+	names := make(map[string]string)
+	for _, s := range settings.Table() {
+		option := strings.ReplaceAll(s.Name, "_", "")
+		names[option], names["NO"+option] = s.Variable(), s.Variable()+"=off"
+	}
+	// An option stands first in its line, or has a capital inside.
+	return regexp.MustCompile(`(?m)^[A-Z][A-Za-z]+|\bSMTP\b|\b[A-Z][a-z]+[A-Z][A-Za-z]*`).ReplaceAllStringFunc(text, func(word string) string {
+		return cmp.Or(names[strings.ToUpper(word)], word)
+	})
 }
