@@ -79,6 +79,9 @@ func TestWhatClosesAnAccountIsShown(t *testing.T) {
 			if shown := operate(t, s, "user.show", object{"user": address})["user"].(object); shown[row.member] == nil {
 				t.Errorf("after %s it is shown as %v", row.command, shown)
 			}
+			if found := string(admin.Get("/auth/v1/admin/users?search=" + url.QueryEscape(address)).Body); !strings.Contains(found, `"`+row.member+`":"`) {
+				t.Errorf("after %s the API shows %s", row.command, found)
+			}
 			for door, got := range map[string]string{
 				"command": fmt.Sprint(operate(t, s, "limits.show", object{"who": address})),
 				"API":     string(admin.Get("/auth/v1/admin/limits?who=" + url.QueryEscape(address)).Body),

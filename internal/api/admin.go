@@ -59,7 +59,7 @@ type adminUserInfo struct {
 	LockedUntil       string      `json:"locked_until,omitempty" format:"date-time" doc:"Missing: the lock does not end by itself."`
 	LockReason        string      `json:"lock_reason,omitempty"`
 	ResetDemandedAt   string      `json:"reset_demanded_at,omitempty" format:"date-time" doc:"Since when the password opens nothing until it is reset."`
-	DeletedAt         string      `json:"deleted_at,omitempty" format:"date-time" doc:"When the account will be deleted."`
+	DeleteAt          string      `json:"delete_at,omitempty" format:"date-time" doc:"When the account will be deleted."`
 }
 
 // optional is a time that may be none.
@@ -73,7 +73,7 @@ func optional(micros int64) string {
 func (a *API) describeUser(u account.User) adminUserInfo {
 	info := adminUserInfo{
 		ID: u.ID, Email: u.Email, DisplayName: u.DisplayName, Language: u.Language, Roles: u.Roles, CreatedAt: at(u.CreatedMicros),
-		PasswordChangedAt: optional(u.PasswordChangedMicros), ResetDemandedAt: optional(u.ResetDemandedMicros), DeletedAt: optional(u.DeleteMicros),
+		PasswordChangedAt: optional(u.PasswordChangedMicros), ResetDemandedAt: optional(u.ResetDemandedMicros), DeleteAt: optional(u.DeleteMicros),
 	}
 	if info.Roles == nil {
 		info.Roles = []string{}
