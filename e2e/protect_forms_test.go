@@ -70,7 +70,7 @@ func TestAFormIsOneHoweverItIsSpelled(t *testing.T) {
 	const plain = "application/x-www-form-urlencoded"
 	for _, kind := range []string{
 		plain, "Application/X-WWW-Form-Urlencoded", plain + "; charset=utf-8", plain + ";", plain + "; =", plain + "; x", plain + `; a="`,
-		"multipart/form-data; boundary=x", "Multipart/Form-Data; boundary=x", "multipart/form-data", "multipart/form-data; =", "text/plain", "text/plain; charset=utf-8", "Text/Plain;",
+		"multipart/form-data; boundary=x", "Multipart/Form-Data; boundary=x", "multipart/form-data", "multipart/form-data; =", "text/plain", "text/plain; charset=utf-8", "Text/Plain;", "text/plain; a=1; a=2", " text/plain ;a", "",
 	} {
 		got := raw(t, s, "POST", "/notes", []byte("note=x"), func(r *http.Request) {
 			r.Header.Set("Content-Type", kind)

@@ -75,6 +75,7 @@ func (c *Chain) recoverPanic(w http.ResponseWriter, r *http.Request, seen *proof
 		panic(http.ErrAbortHandler)
 	}
 	clear(w.Header())
+	last(w, r)
 	c.setHeaders(w, req.page)
 	c.fail(w, r, req, problem.New(problem.Internal, "internal", "Something went wrong here. Try again; if it stays, tell the operator the request id."))
 }

@@ -103,13 +103,18 @@ func (c *Chain) TokenFor(session identity.ID) string {
 	return c.guard.Token(csrf.Session(session.String()))
 }
 
+// last ends the connection after a request in chunks, as [headers.Policy.App] does: what follows them may be a request that a
+// proxy in front took for their body.
+func last(w http.ResponseWriter, r *http.Request) {
+	if len(r.TransferEncoding) > 0 {
+		w.Header().Set("Connection", "close")
+	}
+}
+
 // enter leads a request through the layers that do not need to know who asks. It reports whether to go on; if not, the
 // answer has been written.
 func (c *Chain) enter(w http.ResponseWriter, r *http.Request, p *proof) bool {
-	if len(r.TransferEncoding) > 0 {
-		// As [headers.Policy.App] does: what follows the chunks may be a request that a proxy in front took for their body.
-		w.Header().Set("Connection", "close")
-	}
+	last(w, r)
 	if !p.app { // whose answers have the headers of [headers.Policy.App]; meet sets them on refusals
 		c.setHeaders(w, p.page) // first, so that they stand on every answer
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -277,9 +276,9 @@ func (c *Chain) refuseAgain(w http.ResponseWriter, r *http.Request, err error) {
 // bufferForm reads a urlencoded form, so that its token can be looked at, and leaves the body as it was. The other two that a
 // form can send (Fetch, "CORS-safelisted request-header") are read by whoever looks for the token.
 func bufferForm(r *http.Request) (form bool, err error) {
-	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // "…; =" is an error, and a form: so net/http reads it
-	switch {
-	case kind == "multipart/form-data" || kind == "text/plain":
+	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";") // "…; =" is an error, and a form: so net/http reads it
+	switch kind = strings.ToLower(strings.TrimSpace(kind)); {
+	case kind == "multipart/form-data" || kind == "text/plain" || kind == "" && r.ContentLength != 0: // a script can leave it out
 		return true, nil
 	case kind != "application/x-www-form-urlencoded" || r.Body == nil:
 		return false, nil // whatever it is, decoding refuses it or the handler reads it
