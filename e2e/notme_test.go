@@ -260,3 +260,18 @@ func TestActsOfSafetyLeaveTheirEvents(t *testing.T) {
 		}
 	})
 }
+
+// A demanded reset is the way out also where the old password cannot be read any more.
+func TestADemandedResetReplacesWhatCannotBeRead(t *testing.T) {
+	each(t, func(t *testing.T, s *ringwalltest.Server) {
+		const address = "broken@example.org"
+		s.SignUp(address)
+		operate(t, s, "user.demand-reset", object{"user": address})
+		link := mailAbout(t, s, address, "password", 1)
+		if _, err := openDatabase(t, s).ExecContext(t.Context(), `UPDATE ringwall_users SET password = id`); err != nil {
+			t.Fatal(err)
+		}
+		want(t, "a reset", s.Client().Post("/auth/v1/password/reset", object{"token": link.Token(), "password": newPassword}), 204, "")
+		want(t, "a sign-in", login(s.Client(), address, newPassword), 200, "")
+	})
+}

@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"crypto/sha1"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -131,9 +133,12 @@ func TestUsesOfAResetLinkAreCounted(t *testing.T) {
 	open := make(chan struct{})
 	close(open)
 	hold.Store(&open)
-	pwned := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+	digest := sha1.Sum([]byte(newPassword))
+	digits := strings.ToUpper(hex.EncodeToString(digest[:]))
+	pwned := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		held.Add(1)
 		<-*hold.Load()
+		_, _ = fmt.Fprintf(w, "%s:42\r\n", digits[5:])
 	}))
 	t.Cleanup(pwned.Close)
 	s := ringwalltest.StartApp(t, ringwall.Options{BreachCheck: pwned.URL, Development: true}, nil)
@@ -145,10 +150,15 @@ func TestUsesOfAResetLinkAreCounted(t *testing.T) {
 		gate := make(chan struct{})
 		hold.Store(&gate)
 		held.Store(0)
+		var breached atomic.Int64
 		var all sync.WaitGroup
 		for range 5 {
 			c := s.Client()
-			all.Go(func() { _, _ = c.Try("POST", "/auth/v1/password/reset", use) })
+			all.Go(func() {
+				if got, err := c.Try("POST", "/auth/v1/password/reset", use); err == nil && got.Code() == "password-weak" {
+					breached.Add(1)
+				}
+			})
 		}
 		for n := 0; held.Load() < 5 && n < 100; n++ {
 			time.Sleep(10 * time.Millisecond)
@@ -156,9 +166,20 @@ func TestUsesOfAResetLinkAreCounted(t *testing.T) {
 		got := s.Client().Post("/auth/v1/password/reset", use)
 		close(gate)
 		all.Wait()
-		if got.Status == http.StatusTooManyRequests {
-			return
+		if got.Status != http.StatusTooManyRequests || breached.Load() < 5 {
+			continue
 		}
+		limited := func() bool {
+			return strings.Contains(fmt.Sprint(operate(t, s, "limits.show", object{"who": address})), "uses of links to choose a password")
+		}
+		if !limited() {
+			t.Error("limits show does not tell of it")
+		}
+		operate(t, s, "limits.clear", object{"who": address, "reason": "she called"})
+		if limited() {
+			t.Error("limits clear does not end it")
+		}
+		return
 	}
 	t.Error("a sixth use of a link at the same time is looked at too")
 }

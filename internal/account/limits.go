@@ -25,9 +25,10 @@ type Limited struct {
 }
 
 // counted are the counters of a mail address that everybody shares, with what they count.
-func counted() [4]struct{ what, layer, why string } {
+func counted() [5]struct{ what, layer, why string } {
 	return [...]struct{ what, layer, why string }{
 		{"login", "account", "sign-ins from unknown devices"},
+		{"reset", "account", "uses of links to choose a password"},
 		{"signup from everywhere", "mails", "sign-ups were asked for"},
 		{"resend from everywhere", "mails", "mails to confirm were asked for"},
 		{"forgot from everywhere", "mails", "resets were asked for"},

@@ -145,7 +145,7 @@ func (s *Service) ResetPassword(ctx context.Context, by identity.Actor, token, c
 	if err != nil {
 		return secret.Text{}, err
 	}
-	return s.deviceCookie(device), s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
+	err = s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
 		event := audit.Event{Name: audit.PasswordChange, User: user.ID, Reason: "reset"}
 		now := s.Now().UnixMicro()
 		taken, err := tx.TakeReset(ctx, s.mac(secret.Links, token), now)
@@ -178,12 +178,16 @@ func (s *Service) ResetPassword(ctx context.Context, by identity.Actor, token, c
 		}
 		return event, s.tell(ctx, tx, mail.PasswordChanged, user, lang, s.mailData(by, user.Email, user.DisplayName))
 	})
+	if err != nil && !errors.Is(err, errLink) {
+		s.abandon(ctx, try)
+	}
+	return s.deviceCookie(device), err
 }
 
 // hashByLink hashes the password that the holder of a link chose. Each use is counted before: of fifty uses of one link
-// at once most end at that, and leave the hash queue to others. A use that fails before the link is taken was none.
+// at once most end at that, and leave the hash queue to others. A use that fails before a link is taken was none.
 func (s *Service) hashByLink(ctx context.Context, by identity.Actor, user User, chosen string) (phc string, try tryOf, err error) {
-	try, err = s.reserve(ctx, by, user.ID, "reset", user.ID.String())
+	try, err = s.reserve(ctx, by, user.ID, "reset", user.EmailCanonical)
 	if err == nil {
 		err = s.admit(ctx, by, proven(by, user.ID), &try)
 	}
@@ -207,17 +211,17 @@ const sameDetail = "This is the password that somebody else may know. Choose ano
 // hashAfresh hashes the password that a mailed link chooses. One that was demanded must be another than that which it replaces:
 // the same again would hand the account back to whoever knows it.
 func (s *Service) hashAfresh(ctx context.Context, by identity.Actor, user User, granted bool, chosen string) (string, error) {
-	if user.ResetDemandedMicros != 0 && len(user.Password) != 0 {
-		old, err := s.openPassword(ctx, by, user.ID, user.Password)
-		if err != nil {
-			return "", err
-		}
+	old, err := "", error(nil)
+	if user.ResetDemandedMicros != 0 {
+		old, err = s.openPassword(ctx, by, user.ID, user.Password)
+	}
+	if old != "" && err == nil { // one that cannot be read is replaced by any
 		same, _, err := s.Hasher.Verify(ctx, password.Other, granted, old, chosen)
-		if err == nil && same {
-			err = problem.New(problem.Invalid, "password-weak", sameDetail).With(problem.Field{Name: "password", Code: "same", Detail: sameDetail})
-		}
-		if err != nil {
+		if err != nil && !errors.Is(err, password.ErrMalformed) {
 			return "", err
+		}
+		if same {
+			return "", problem.New(problem.Invalid, "password-weak", sameDetail).With(problem.Field{Name: "password", Code: "same", Detail: sameDetail})
 		}
 	}
 	return s.Hasher.Hash(ctx, password.Other, granted, chosen)
