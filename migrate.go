@@ -82,10 +82,11 @@ func MigrateDryRun(ctx context.Context, w io.Writer, o MigrateOptions) error {
 }
 
 // RuntimeRoleFaults names the rights in PostgreSQL that the role of a server must not have, each with what it is for
-// an attacker; none on SQLite. [New] refuses such a role outside of development.
+// an attacker; none on SQLite. [New] refuses such a role outside of development. A database that may be spoken to over a network
+// in the clear is an [*OptionsError].
 func RuntimeRoleFaults(ctx context.Context, database string) ([]string, error) {
 	if err := checkTransport("Database", database); err != nil {
-		return nil, err
+		return nil, &OptionsError{err}
 	}
 	store, err := sqlstore.Open(ctx, sqlstore.Config{Database: database, MaxConnections: 1})
 	if err != nil {

@@ -176,18 +176,18 @@ func (q *Queue) Room(ctx context.Context, class Class, known bool) (in context.C
 	return ctx, nil, q.busy()
 }
 
-// place is kept in the line of a queue; without one it is nobody's any more.
+// place is kept in the line of a queue.
 type place struct {
-	queue *Queue
-	known bool
+	queue       *Queue
+	known, gone bool
 }
 
 type placeKey struct{}
 
 // vacate gives a place of this queue back, once.
 func (q *Queue) vacate(kept *place) {
-	if kept != nil && kept.queue == q {
-		kept.queue = nil
+	if kept != nil && kept.queue == q && !kept.gone {
+		kept.gone = true
 		q.coming.add(kept.known, -1)
 	}
 }

@@ -25,7 +25,8 @@
 // unit or a container of its own if it reads what strangers send. A child that leaves the process group (setsid) is
 // killed neither by the deadline nor at the end; a container or a control group holds it.
 //
-// It is made for systems that have process groups: Linux, macOS and the BSDs.
+// It is made for systems that have process groups: Linux, macOS and the BSDs. Where /dev/fd does not tell what is open (FreeBSD
+// without fdescfs), files that this process was started with stay open in the program.
 package run
 
 import (

@@ -17,10 +17,10 @@ import (
 func serverLog(w io.Writer, level slog.Leveler) *slog.Logger {
 	handler := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, attr slog.Attr) slog.Attr {
 		if len(groups) == 0 {
-			switch attr.Key {
-			case slog.TimeKey:
+			switch {
+			case attr.Key == slog.TimeKey && attr.Value.Kind() == slog.KindTime:
 				attr.Key, attr.Value = "datetime", slog.TimeValue(attr.Value.Time().UTC()) // whatever TZ says
-			case slog.MessageKey:
+			case attr.Key == slog.MessageKey:
 				attr.Key = "description"
 			}
 		}
