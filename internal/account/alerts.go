@@ -30,28 +30,48 @@ type AlertTx interface {
 
 // ListAlerts lists open and closed alerts, the latest first. Next leads to the page after; empty if there is none. Problems: invalid.
 func (s *Service) ListAlerts(ctx context.Context, by identity.Actor, limit int, cursor string) (found []alerts.Open, next string, err error) {
+	return latest[alerts.Open]{
+		"alerts", audit.Event{Name: audit.AuthzAdmin, Reason: "alerts listed"}, s.Store.Alerts,
+		func(a alerts.Open) (int64, identity.ID) { return a.OpenedMicros, a.ID },
+	}.page(ctx, s, by, limit, cursor)
+}
+
+// DeadWebhooks lists the webhooks that were given up, the latest first. Next leads to the page after; empty if there is none. Problems: invalid.
+func (s *Service) DeadWebhooks(ctx context.Context, by identity.Actor, limit int, cursor string) (found []webhook.Dead, next string, err error) {
+	return latest[webhook.Dead]{
+		"webhooks", audit.Event{Name: audit.AuthzAdmin, Reason: "webhooks listed"}, s.Store.DeadWebhooks,
+		func(w webhook.Dead) (int64, identity.ID) { return w.DeadMicros, w.ID },
+	}.page(ctx, s, by, limit, cursor)
+}
+
+// latest is a list for operators that begins with the latest.
+type latest[T any] struct {
+	name  string
+	look  audit.Event // of whoever reads it
+	read  func(ctx context.Context, beforeMicros int64, after identity.ID, limit int) ([]T, error)
+	place func(T) (micros int64, id identity.ID)
+}
+
+func (l latest[T]) page(ctx context.Context, s *Service, by identity.Actor, limit int, cursor string) (found []T, next string, err error) {
 	if err := operator(by); err != nil {
 		return nil, "", err
 	}
-	before, after, err := s.placeIn("alerts", cursor)
+	before, after, err := s.placeIn(l.name, cursor)
 	if err != nil {
 		return nil, "", err
 	}
-	if found, err = s.Store.Alerts(ctx, before, after, limit+1); err != nil {
+	if found, err = l.read(ctx, before, after, limit+1); err != nil {
 		return nil, "", err
 	}
 	if len(found) > limit {
 		found = found[:limit]
-		next = s.sealPlace("alerts", found[limit-1].OpenedMicros, found[limit-1].ID)
+		micros, id := l.place(found[limit-1])
+		next = s.sealCursor(l.name, strconv.FormatInt(micros, 10)+" "+id.String())
 	}
-	return found, next, s.look(ctx, by, audit.Event{Name: audit.AuthzAdmin, Reason: "alerts listed"})
+	return found, next, s.look(ctx, by, l.look)
 }
 
-// sealPlace is the cursor behind a row of a list that begins with the latest; placeIn reads it.
-func (s *Service) sealPlace(list string, micros int64, id identity.ID) string {
-	return s.sealCursor(list, strconv.FormatInt(micros, 10)+" "+id.String())
-}
-
+// placeIn reads a cursor: the time and the id of the row before the page.
 func (s *Service) placeIn(list, cursor string) (before int64, after identity.ID, err error) {
 	place, err := s.openCursor(list, cursor)
 	if err != nil || place == "" {
@@ -66,25 +86,6 @@ func (s *Service) placeIn(list, cursor string) (before int64, after identity.ID,
 		return 0, after, errCursor
 	}
 	return before, after, nil
-}
-
-// DeadWebhooks lists the webhooks that were given up, the latest first. Next leads to the page after; empty if there is none. Problems: invalid.
-func (s *Service) DeadWebhooks(ctx context.Context, by identity.Actor, limit int, cursor string) (found []webhook.Dead, next string, err error) {
-	if err := operator(by); err != nil {
-		return nil, "", err
-	}
-	before, after, err := s.placeIn("webhooks", cursor)
-	if err != nil {
-		return nil, "", err
-	}
-	if found, err = s.Store.DeadWebhooks(ctx, before, after, limit+1); err != nil {
-		return nil, "", err
-	}
-	if len(found) > limit {
-		found = found[:limit]
-		next = s.sealPlace("webhooks", found[limit-1].DeadMicros, found[limit-1].ID)
-	}
-	return found, next, s.look(ctx, by, audit.Event{Name: audit.AuthzAdmin, Reason: "webhooks listed"})
 }
 
 // ReplayWebhook sends a webhook again that was given up, with the same id. Problems: invalid, not-found.
