@@ -166,3 +166,12 @@ func (l *lockedBuffer) String() string {
 	defer l.mu.Unlock()
 	return l.b.String()
 }
+
+// An attribute that happens to be called time is one like any other, and ends nothing.
+func TestAnAttributeCalledTimeIsNoTime(t *testing.T) {
+	var out bytes.Buffer
+	serverLog(&out, slog.LevelInfo).Info("served", "time", "noon")
+	if !strings.Contains(out.String(), `"time":"noon"`) || !strings.Contains(out.String(), `"datetime":"2`) {
+		t.Errorf("logged: %s", out.String())
+	}
+}
