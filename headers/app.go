@@ -26,7 +26,6 @@ import (
 func (p *Policy) App(next http.Handler) http.Handler {
 	complete := p.complete
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		set(w.Header(), p.always)
 		guarded := &headWriter{ResponseWriter: w, complete: complete, last: len(r.TransferEncoding) > 0}
 		defer guarded.finish()
 		next.ServeHTTP(guarded, r)
