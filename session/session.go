@@ -75,27 +75,34 @@ func ProofOf(ctx context.Context) Proof {
 
 // With puts a session into a context, together with what the engine proved; that of an anonymous request is empty.
 // Request input cannot make an [identity.Actor], so nothing outside of Ringwall can call With to any effect.
-func With(ctx context.Context, s Session, proof Proof) context.Context {
-	s.proof = proof
-	return &holder{ctx, s}
+func With(ctx context.Context, s Session, proof Proof) *Context {
+	c := new(Context)
+	c.Hold(ctx, s, proof)
+	return c
 }
 
-// holder is a context with its session in one piece of memory.
-type holder struct {
+// Context is a context with its session in one piece of memory, which may be a part of a larger one.
+type Context struct {
 	context.Context
 	session Session
 }
 
+// Hold is [With] for a Context that is there already.
+func (c *Context) Hold(ctx context.Context, s Session, proof Proof) {
+	c.Context, c.session = ctx, s
+	c.session.proof = proof
+}
+
 // Value is the session under its key, and whatever the context around it has under others.
-func (h *holder) Value(k any) any {
+func (c *Context) Value(k any) any {
 	if k == (key{}) {
-		return &h.session
+		return &c.session
 	}
-	return h.Context.Value(k)
+	return c.Context.Value(k)
 }
 
 // String tells nothing of the person, wherever a context is printed.
-func (h *holder) String() string { return "session.holder" }
+func (c *Context) String() string { return "session.Context" }
 
 // GoString is String.
-func (h *holder) GoString() string { return h.String() }
+func (c *Context) GoString() string { return c.String() }

@@ -1,7 +1,6 @@
 package chain
 
 import (
-	"context"
 	"crypto/rand"
 	"net/http"
 	"net/netip"
@@ -9,21 +8,25 @@ import (
 
 	"github.com/ringwall/ringwall/csrf"
 	"github.com/ringwall/ringwall/internal/identity"
+	"github.com/ringwall/ringwall/internal/sessions"
 	"github.com/ringwall/ringwall/session"
 )
 
-// visit is the context of a request to an application. Its [Request] is made when somebody asks, which most applications never
-// do. Headers are read before: the application may change them, and then the audit log would tell what it has made of them.
+// visit is the context of a request to an application, with its session. Its [Request] is made when somebody asks, which most
+// applications never do. Headers are read before: the application may change them, and then the audit log would tell what it
+// has made of them.
 type visit struct {
-	context.Context
+	session.Context
 	chain *Chain
 	came  *http.Request // the application has a copy
 	offer http.Header   // of the answer, where nobody is signed in: a token that somebody asks for needs a cookie
 
-	address           netip.Addr // if it takes a header to know it
-	browser, language string
-	facts             facts
-	described         atomic.Pointer[Request]
+	address             netip.Addr // if it takes a header to know it
+	browser, language   string
+	route, pre          string // as in facts
+	person              *sessions.Person
+	page, bearer, bound bool
+	described           atomic.Pointer[Request]
 }
 
 // Value is the Request under its key, and whatever the context of the request has under others.
@@ -42,10 +45,15 @@ func (v *visit) describe() *Request {
 	if !address.IsValid() {
 		address = v.chain.address(v.came)
 	}
-	req := v.chain.newRequest(&v.facts, identity.Request{Address: address, UserAgent: v.browser, Route: v.facts.route})
+	actor := session.ProofOf(v).Actor // and not the Session, which is the application's to change
+	known := facts{
+		route: v.route, page: v.page, signedIn: actor.Kind() == identity.Person, bearer: v.bearer, bound: v.bound,
+		session: sessions.Session{ID: actor.Session(), User: actor.Subject().ID(), Bearer: v.bearer}, person: v.person, pre: v.pre,
+	}
+	req := v.chain.newRequest(&known, actor, identity.Request{Address: address, UserAgent: v.browser, Route: v.route})
 	req.asked = v.language
 	if v.offer != nil {
-		v.chain.offerToken(v.offer, req, v.facts.pre)
+		v.chain.offerToken(v.offer, req, v.pre)
 	}
 	return req
 }
@@ -73,7 +81,10 @@ func (c *Chain) offerToken(h http.Header, req *Request, pre string) {
 
 // withSession puts what was proved where the application finds it. H is what the answer's headers will be, or nil.
 func (c *Chain) withSession(r *http.Request, p *proof, h http.Header) *http.Request {
-	v := &visit{Context: r.Context(), chain: c, came: r, browser: userAgent(r), language: first(r.Header["Accept-Language"]), facts: p.facts}
+	v := &visit{
+		chain: c, came: r, browser: userAgent(r), language: first(r.Header["Accept-Language"]),
+		route: p.route, pre: p.pre, person: p.person, page: p.page, bearer: p.bearer, bound: p.bound,
+	}
 	if c.ProxyHeader != "" {
 		v.address = c.address(r)
 	}
@@ -86,5 +97,6 @@ func (c *Chain) withSession(r *http.Request, p *proof, h http.Header) *http.Requ
 	} else {
 		v.offer = h
 	}
-	return r.WithContext(session.With(v, s, session.Proof{Actor: p.judged, At: p.at, Refuse: c.again}))
+	v.Hold(r.Context(), s, session.Proof{Actor: p.judged, At: p.at, Refuse: c.again})
+	return r.WithContext(v)
 }

@@ -69,7 +69,7 @@ func (p *facts) owner() sessions.Person {
 // describe makes the Request, once: its id must be the same in the log, in the audit log and in the answer.
 func (c *Chain) describe(r *http.Request, p *proof) *Request {
 	if p.described == nil {
-		req := c.newRequest(&p.facts, identity.Request{Address: c.address(r), UserAgent: userAgent(r), Route: p.route})
+		req := c.newRequest(&p.facts, c.actor(&p.facts, identity.Request{}), identity.Request{Address: c.address(r), UserAgent: userAgent(r), Route: p.route})
 		req.Device, req.Flow, req.asked = read(c.Cookies.device, r), read(c.Cookies.flow, r), first(r.Header["Accept-Language"])
 		req.Browser = r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" || r.Header.Get("Sec-Fetch-Mode") != ""
 		p.described = req
@@ -85,11 +85,11 @@ func (c *Chain) address(r *http.Request) netip.Addr {
 func userAgent(r *http.Request) string { return clip(first(r.Header["User-Agent"]), 512) }
 
 // newRequest makes a Request with a new id, but for what is read from headers. From is where it comes from, but for that id.
-func (c *Chain) newRequest(p *facts, from identity.Request) *Request {
+func (c *Chain) newRequest(p *facts, actor identity.Actor, from identity.Request) *Request {
 	from.ID = identity.NewID().String()
 	req := &Request{
 		ID:       from.ID,
-		Actor:    c.actor(p, from),
+		Actor:    actor.On(from),
 		SignedIn: p.signedIn, Session: p.session, Person: p.owner(), Bearer: p.bearer,
 		page: p.page, route: p.route,
 	}

@@ -79,6 +79,12 @@ func NewPerson(subject Subject, session ID, proved time.Time, granted Granted, r
 	return Actor{kind: Person, subject: subject, session: session, proved: proved, granted: granted, request: request.kept()}
 }
 
+// On is the actor with the request on which it acts.
+func (a Actor) On(request Request) Actor {
+	a.request = request.kept()
+	return a
+}
+
 // kept is a copy that stays, and nil for the zero Request.
 func (r Request) kept() *Request {
 	if r == (Request{}) {
