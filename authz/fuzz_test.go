@@ -60,6 +60,7 @@ func FuzzMuxPath(f *testing.F) {
 		if err != nil {
 			return // net/http answers 400
 		}
+		method, target = r.Method, r.RequestURI // a line break in what was sent ends them
 		var got *reached
 		mux := authz.NewMux()
 		for _, route := range []authz.Route{
@@ -115,10 +116,15 @@ func FuzzMuxPath(f *testing.F) {
 	})
 }
 
-// pathOf is the path of a request target, as it stands there.
+// pathOf is the path of a request target, as it stands there: behind the host of one with a scheme, or behind the scheme if
+// there is no host (RFC 3986, 3).
 func pathOf(target string) string {
 	target, _, _ = strings.Cut(target, "?")
-	if _, rest, ok := strings.Cut(target, "://"); ok && !strings.HasPrefix(target, "/") {
+	if strings.HasPrefix(target, "/") {
+		return target
+	}
+	_, target, _ = strings.Cut(target, ":")
+	if rest, ok := strings.CutPrefix(target, "//"); ok {
 		_, path, _ := strings.Cut(rest, "/")
 		return "/" + path
 	}
