@@ -165,7 +165,7 @@ const (
 )
 
 // New makes a Policy. It returns an error for an HSTS below zero, for preloading with less than a year, for a form target
-// that is not an origin (scheme, host and port, nothing else), for a permission that is none, for a ReportTo that is
+// that is not an origin (scheme, host and port in ASCII, nothing else), for a permission that is none, for a ReportTo that is
 // neither a path nor an https address, and for ReportOnly without it.
 func New(o Options) (*Policy, error) {
 	hsts, err := strictTransport(o)
@@ -305,8 +305,11 @@ func isOrigin(text string) bool {
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
 		return false
 	}
-	// What would end the directive or the list, or mean more than one host, is no part of an origin.
-	return text == u.Scheme+"://"+u.Host && !strings.ContainsAny(text, " ,;'\"*@\t\r\n")
+	// What would end the directive or the list, or mean more than one host, is no part of an origin. Nor is what is not ASCII:
+	// browsers do not read it there (CSP 3, 2.3.1), so an international host stands there as in the DNS.
+	return text == u.Scheme+"://"+u.Host && !strings.ContainsFunc(text, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(",;'\"*@", r)
+	})
 }
 
 // isEndpoint reports whether a text is a path, or the https address of one, that cannot end a directive or a quoted string.

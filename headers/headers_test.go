@@ -236,6 +236,9 @@ func TestBadOptionsAreErrors(t *testing.T) {
 		"form target lists two":      {FormTargets: []string{"https://a.example,https://b.example"}},
 		"form target has a user":     {FormTargets: []string{"https://a@b.example"}},
 		"form target is empty":       {FormTargets: []string{""}},
+		"form target is not ASCII":   {FormTargets: []string{"https://b\u00fccher.example"}},
+		"form target has a space":    {FormTargets: []string{"https://id.example.org\u00a0https:"}},
+		"reports go to two places":   {ReportTo: "https://id.example.org\u2003evil/reports"},
 	} {
 		if _, err := headers.New(o); err == nil {
 			t.Errorf("%s: New = nil error", name)
