@@ -23,6 +23,7 @@ func TestHTMLKeepsWhatIsHarmlessAndNothingElse(t *testing.T) {
 		{"a link elsewhere is text", `<a href="javascript:alert(1)">x</a><a>y</a>`, `xy`},
 		{"no name of somebody in an address", `<a href="https://bank.test@evil.test/">x</a>`, `x`},
 		{"nor where a browser looks for one", `<a href="https:bank.test@evil.test/">x</a><a href="http:/bank.test@evil.test/">x</a><a href="https:///bank.test@evil.test/">x</a><a href="///bank.test@evil.test/">x</a>`, `xxxx`},
+		{"what goes from an address goes before it is judged, and nothing is left that goes when it is read again", `<a href="?a&#x81;&nbsp;&#x81;">x</a><a href="mailto:&#x81;&nbsp;">y</a>`, `<a href="?a"` + rel + `>x</a><a href="mailto:"` + rel + `>y</a>`},
 		{"an address without a host", `<a href="https:">x</a>`, `x`},
 		{"another host by the scheme of the page", `<a href="//ann.example/">x</a>`, `<a href="//ann.example/"` + rel + `>x</a>`},
 		{"no id, name, class, style", `<p id=a name=b class=c style="position:fixed" data-x=y>d</p>`, `<p>d</p>`},

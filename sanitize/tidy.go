@@ -199,6 +199,7 @@ func startTag(name string, attributes []html.Attribute) (string, bool) {
 	switch name {
 	case "a":
 		href, ok := attribute(attributes, "href")
+		href = strings.TrimSpace(characters(href)) // as it is written and read again
 		if !ok || !isLink(href) {
 			return "", false
 		}
