@@ -192,13 +192,14 @@ func readBool(text string) (bool, error) {
 	return false, errors.New("neither true nor false")
 }
 
-// readTime reads RFC 3339, what PostgreSQL prints, and a day. Nothing is zero.
+// readTime reads RFC 3339, what PostgreSQL prints, and a day, of the years 0 to 9999 in UTC, which [writeTime] can write. Nothing is
+// zero.
 func readTime(text string) (int64, error) {
 	if text == "" {
 		return 0, nil
 	}
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999Z07", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999", time.DateOnly} {
-		if t, err := time.Parse(layout, text); err == nil {
+		if t, err := time.Parse(layout, text); err == nil && t.UTC().Year() >= 0 && t.UTC().Year() <= 9999 {
 			return t.UnixMicro(), nil
 		}
 	}

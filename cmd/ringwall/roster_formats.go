@@ -249,7 +249,9 @@ func keycloakPerson(element []byte, _ rosterOptions) (personRow, error) {
 		if p.Hash, err = c.hash(); err != nil {
 			return p, err
 		}
-		p.PasswordChangedAt = max(c.CreatedDate, 0) * 1000
+		if p.PasswordChangedAt, err = readMillis(strconv.FormatInt(max(c.CreatedDate, 0), 10)); err != nil {
+			return p, rowFault{"createdDate", err.Error()}
+		}
 	}
 	return p.lockedIf(u.Enabled != nil && !*u.Enabled), nil
 }
