@@ -133,7 +133,7 @@ func TestRebindingGainsNothing(t *testing.T) {
 		go answerDNS(theirs, asked, [4]byte{127, 0, 0, 1})
 		return ours, nil
 	}}
-	client := outbound.Client(outbound.Options{InsecureHTTP: true, Resolver: resolver, Timeout: 3 * time.Second})
+	client := outbound.Client(outbound.Options{InsecureHTTP: true, Resolver: resolver, Timeout: time.Minute})
 	if _, _, err := get(client, "http://rebind.example.org:"+port+"/"); !errors.Is(err, outbound.ErrDenied) {
 		t.Errorf("a name of 127.0.0.1 = %v, want ErrDenied", err)
 	}

@@ -200,17 +200,21 @@ func TestMemoryGoesBackWhenIdle(t *testing.T) {
 		return // nothing to measure with
 	}
 	h := newHasher(t, password.Params{}, password.QueueOptions{Slots: 1})
-	for range 2 {
-		if err := h.VerifyNobody(context.Background(), password.SignIn, false, "anything"); err != nil {
-			t.Fatal(err)
+	busy, later := 0, 0
+	for range 3 { // on a busy machine it may be gone before it was looked at
+		for range 2 {
+			if err := h.VerifyNobody(context.Background(), password.SignIn, false, "anything"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		busy = residentMiB(t)
+		for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+			if later = residentMiB(t); later <= busy-60 {
+				return
+			}
 		}
 	}
-	busy := residentMiB(t)
-	for deadline := time.Now().Add(10 * time.Second); residentMiB(t) > busy-60; time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("resident memory is %d MiB after the last hash and %d later", busy, residentMiB(t))
-		}
-	}
+	t.Errorf("resident memory is %d MiB after the last hash and %d later", busy, later)
 }
 
 // residentMiB is what the process holds in memory, or 0 where /proc does not tell.

@@ -50,6 +50,9 @@ func TestWhoCouldReplaceAnEntry(t *testing.T) {
 	}
 	// It is the link that is looked at, and not only what it leads to.
 	folder := t.TempDir()
+	if err := os.Chmod(folder, 0o700); err != nil { // whatever the umask is
+		t.Fatal(err)
+	}
 	program, link := filepath.Join(folder, "program"), filepath.Join(folder, "link")
 	if err := os.WriteFile(program, []byte("#!/bin/true"), 0o700); err != nil { // #nosec G306 -- a program
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package run_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,10 +18,20 @@ import (
 	"github.com/ringwall/ringwall/run"
 )
 
+// folder is one that nobody else may write, whatever the umask is.
+func folder(t *testing.T) string {
+	t.Helper()
+	path := t.TempDir()
+	if err := os.Chmod(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // script writes a program: what it does with its arguments is a shell's matter, how they reach it is ours.
 func script(t *testing.T, body string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "program")
+	path := filepath.Join(folder(t), "program")
 	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+body), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +115,7 @@ func TestAProgramThatSomebodyElseCouldReplaceIsRefused(t *testing.T) {
 		return path
 	}
 	link := func(target string) string {
-		path := filepath.Join(t.TempDir(), "tool")
+		path := filepath.Join(folder(t), "tool")
 		if err := os.Symlink(target, path); err != nil {
 			t.Fatal(err)
 		}
@@ -246,6 +257,9 @@ func beating(t *testing.T, o run.Options, then string) (p *run.Program, beats fu
 	p = program(t, "( trap '' TERM INT HUP; while :; do echo x >> "+file+"; sleep 0.05; done ) &\nwhile [ ! -s "+file+" ]; do sleep 0.01; done\n"+then, o)
 	return p, func() int64 {
 		info, err := os.Stat(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			return 0
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -253,23 +267,33 @@ func beating(t *testing.T, o run.Options, then string) (p *run.Program, beats fu
 	}
 }
 
+// holdStill waits until nothing is written for the time of six beats: the last may still be on its way when its writer is killed.
 func holdStill(t *testing.T, beats func() int64) {
 	t.Helper()
 	first := beats()
-	time.Sleep(300 * time.Millisecond) // six beats
-	if then := beats(); first == 0 || then != first {
-		t.Errorf("a child lives on: it wrote %d bytes, then %d", first, then)
+	if first == 0 {
+		t.Error("no child has written anything")
+	}
+	for last, deadline := first, time.Now().Add(20*time.Second); ; {
+		time.Sleep(300 * time.Millisecond)
+		then := beats()
+		if then == last {
+			return
+		}
+		if last = then; time.Now().After(deadline) {
+			t.Fatalf("a child lives on: it wrote %d bytes, then %d", first, then)
+		}
 	}
 }
 
 func TestTheDeadlineKillsChildrenToo(t *testing.T) {
-	p, beats := beating(t, run.Options{Timeout: 2 * time.Second}, "echo half; sleep 600")
+	p, beats := beating(t, run.Options{Timeout: 5 * time.Second}, "echo half; sleep 600")
 	started := time.Now()
 	out, err := p.Run(t.Context())
 	if !errors.Is(err, run.ErrTimeout) || string(out.Stdout) != "half\n" || out.Code != -1 {
 		t.Errorf("Run = %+v, %v, want ErrTimeout", out, err)
 	}
-	if took := time.Since(started); took > 30*time.Second {
+	if took := time.Since(started); took > time.Minute {
 		t.Errorf("it took %v", took)
 	}
 	holdStill(t, beats)
@@ -277,10 +301,20 @@ func TestTheDeadlineKillsChildrenToo(t *testing.T) {
 
 func TestTheEndOfTheContextKillsChildrenToo(t *testing.T) {
 	gone := errors.New("the client is gone")
-	p, beats := beating(t, run.Options{Timeout: time.Minute}, "sleep 600")
+	p, beats := beating(t, run.Options{Timeout: 5 * time.Minute}, "sleep 600")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	time.AfterFunc(time.Second, func() { cancel(gone) })
-	if _, err := p.Run(ctx); !errors.Is(err, gone) {
+	ended := make(chan error, 1)
+	go func() {
+		_, err := p.Run(ctx)
+		ended <- err
+	}()
+	for deadline := time.Now().Add(time.Minute); beats() == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("no child writes anything")
+		}
+	}
+	cancel(gone)
+	if err := <-ended; !errors.Is(err, gone) {
 		t.Errorf("Run = %v, want the cause", err)
 	}
 	holdStill(t, beats)

@@ -18,7 +18,7 @@ func TestWorkerDelivers(t *testing.T) {
 	w := mail.NewWorker(box, sender(t, sink.URL(), mail.SMTPOptions{RootCAs: sink.Roots()}), mail.WorkerOptions{})
 	before := box.put(letter("before@example.org"), time.Now())
 	start(t, w)
-	if _, err := sink.Wait(within(t, 5*time.Second), 1); err != nil {
+	if _, err := sink.Wait(within(t, time.Minute), 1); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the first is acknowledged", func() bool { return box.state(before) == "sent" })
@@ -29,7 +29,7 @@ func TestWorkerDelivers(t *testing.T) {
 		rows = append(rows, box.put(letter(fmt.Sprintf("user%d@example.org", i)), time.Now()))
 	}
 	w.Wake()
-	if _, err := sink.Wait(within(t, 5*time.Second), 21); err != nil {
+	if _, err := sink.Wait(within(t, time.Minute), 21); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range rows {
@@ -54,7 +54,7 @@ func TestWorkerSleepsUntilAMailIsDue(t *testing.T) {
 	due := time.Now().Add(400 * time.Millisecond)
 	box.put(letter("later@example.org"), due)
 	start(t, w)
-	got, err := sink.Wait(within(t, 5*time.Second), 1)
+	got, err := sink.Wait(within(t, time.Minute), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,9 +111,14 @@ func TestCrashBetweenSendingAndAcknowledging(t *testing.T) {
 	m := letter("ada@example.org")
 	r := box.put(m, c.now())
 	stop := start(t, mail.NewWorker(box, s, mail.WorkerOptions{Now: c.now, Log: j.log()}))
-	if _, err := sink.Wait(within(t, 5*time.Second), 1); err != nil {
+	if _, err := sink.Wait(within(t, time.Minute), 1); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "the server's yes has come", func() bool {
+		box.mu.Lock()
+		defer box.mu.Unlock()
+		return box.deafFor < 1<<30
+	})
 	stop()
 	if !strings.Contains(j.String(), "may be sent twice") {
 		t.Errorf("the log does not tell:\n%s", j)
@@ -127,7 +132,7 @@ func TestCrashBetweenSendingAndAcknowledging(t *testing.T) {
 	}
 	c.forward(time.Duration(mail.ClaimMicros) * time.Microsecond)
 	second.Wake()
-	got, err := sink.Wait(within(t, 5*time.Second), 2)
+	got, err := sink.Wait(within(t, time.Minute), 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +173,7 @@ func TestServerDiesAndComesBack(t *testing.T) {
 	}
 	c.forward(5 * time.Second)
 	w.Wake()
-	if _, err := sink.Wait(within(t, 5*time.Second), 10); err != nil {
+	if _, err := sink.Wait(within(t, time.Minute), 10); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range rows {
@@ -192,7 +197,7 @@ func TestHangingServerDoesNotHoldUpOthers(t *testing.T) {
 			sink := open(t, smtpsink.Options{})
 			sink.Hang(1)
 			box := &outbox{}
-			w := mail.NewWorker(box, sender(t, sink.URL(), mail.SMTPOptions{RootCAs: sink.Roots()}), mail.WorkerOptions{SendTimeout: 8 * time.Second, Parallel: parallel})
+			w := mail.NewWorker(box, sender(t, sink.URL(), mail.SMTPOptions{RootCAs: sink.Roots()}), mail.WorkerOptions{SendTimeout: map[int]time.Duration{1: 4 * time.Second, 4: 30 * time.Second}[parallel], Parallel: parallel})
 			first := box.put(letter("first@example.org"), time.Now().Add(-time.Second))
 			start(t, w)
 			eventually(t, "the first hangs", func() bool { return sink.Hanging() == 1 })
@@ -200,22 +205,23 @@ func TestHangingServerDoesNotHoldUpOthers(t *testing.T) {
 			for i := range 5 {
 				rows = append(rows, box.put(letter(fmt.Sprintf("user%d@example.org", i)), time.Now()))
 			}
-			began := time.Now()
 			w.Wake()
 			if _, err := sink.Wait(within(t, time.Minute), 5); err != nil {
 				t.Fatal(err)
 			}
-			if took := time.Since(began); parallel > 1 && took > 7*time.Second {
-				t.Errorf("others waited %v behind one that hangs", took)
-			}
 			for _, r := range rows {
 				eventually(t, "others are acknowledged", func() bool { return box.state(r) == "sent" })
 			}
-			eventually(t, "the first is postponed", func() bool {
+			postponed := func() bool {
 				box.mu.Lock()
 				defer box.mu.Unlock()
 				return first.state == "waiting" && first.next < time.Now().Add(10*time.Second).UnixMicro()
-			})
+			}
+			if parallel == 1 {
+				eventually(t, "the first is postponed", postponed)
+			} else if postponed() {
+				t.Error("others waited until the first that hangs was given up")
+			}
 		})
 	}
 }
