@@ -219,8 +219,8 @@ func (*riddle) Redeem(_ context.Context, _ ringwall.ChallengeRequest, solution s
 
 // A host can put a captcha in the place of ours.
 func TestCaptchaOfTheHost(t *testing.T) {
-	r := &riddle{}
-	s := ringwalltest.StartApp(t, ringwall.Options{LimitGlobal: 30, Challenger: r}, application)
+	r, at := &riddle{}, time.Now()
+	s := ringwalltest.StartApp(t, ringwall.Options{LimitGlobal: 30, Challenger: r, Now: func() time.Time { return at }}, application) // all of it within a minute
 	s.SignUp("known@example.org")
 	for n := range 20 {
 		login(s.Client(), fmt.Sprintf("riddle-%d@example.org", n), "not the password, surely")

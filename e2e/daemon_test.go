@@ -129,7 +129,7 @@ type caller struct {
 }
 
 func (d *daemon) caller() *caller {
-	return &caller{http: http.Client{Transport: &http.Transport{}, Timeout: 20 * time.Second}, url: d.url}
+	return &caller{http: http.Client{Transport: &http.Transport{}, Timeout: time.Minute}, url: d.url}
 }
 
 var errBusy = errors.New("busy")

@@ -169,7 +169,7 @@ func dial(t *testing.T, s *ringwalltest.Server, text string) *tls.Conn {
 
 func answer(t *testing.T, conn *tls.Conn) (status int, body string) {
 	t.Helper()
-	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatalf("no answer: %v", err)
@@ -200,7 +200,7 @@ func TestHalfAndSlowBodies(t *testing.T) {
 		}
 		begun := time.Now()
 		want(t, "sign-up beside a hundred slow ones", signUp(s.Client(), "quick@example.org", ringwalltest.Password), 202, "")
-		if took := time.Since(begun); took > 5*time.Second {
+		if took := time.Since(begun); took > 20*time.Second {
 			t.Errorf("beside a hundred slow bodies a sign-up took %v", took)
 		}
 		slow := dial(t, s, head(len(body)))
@@ -250,12 +250,12 @@ func TestServerLetsStalledClientsGo(t *testing.T) {
 	}
 	defer long.Close()
 	_, _ = io.WriteString(long, "GET /auth/login HTTP/1.1\r\nHost: "+address+"\r\n"+strings.Repeat("X-Long: 0123456789012345678901234567890123456789\r\n", 2000)+"\r\n")
-	_ = long.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = long.SetReadDeadline(time.Now().Add(time.Minute))
 	if response, err := http.ReadResponse(bufio.NewReader(long), nil); err != nil || response.StatusCode != 431 {
 		t.Errorf("100 kB of headers = %v, %v; want 431", response, err)
 	}
 	for i, conn := range stalled {
-		_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
 		if _, err := io.Copy(io.Discard, conn); err != nil {
 			t.Fatalf("client %d was not let go: %v", i, err)
 		}

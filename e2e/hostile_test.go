@@ -35,7 +35,7 @@ func guard(t *testing.T) *guarded {
 	g := &guarded{T: t, Server: ringwalltest.Start(t)}
 	server := httptest.NewUnstartedServer(nil)
 	server.Config = ringwall.Server(g.Ringwall.Protect(http.HandlerFunc(g.application)))
-	server.Config.ReadHeaderTimeout, server.Config.ReadTimeout = time.Second, 2*time.Second // the test has less patience
+	server.Config.ReadHeaderTimeout, server.Config.ReadTimeout = 4*time.Second, 5*time.Second // the test has less patience
 	server.Config.ErrorLog = nil
 	server.StartTLS()
 	t.Cleanup(server.Close)
@@ -74,11 +74,11 @@ func (g *guarded) dial(text string) *tls.Conn {
 // status is what a connection is answered; 0 if it is closed without an answer.
 func (g *guarded) status(conn *tls.Conn) int {
 	g.Helper()
-	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		if wait, ok := errors.AsType[net.Error](err); ok && wait.Timeout() {
-			g.Errorf("still waiting after 20 s: %v", err)
+			g.Errorf("still waiting after a minute: %v", err)
 		}
 		return 0
 	}
@@ -165,7 +165,7 @@ func TestNothingIsSmuggledBehindChunks(t *testing.T) {
 		for _, length := range []string{"", "Content-Length: 5\r\n"} {
 			before := g.reached.Load()
 			conn := g.dial(g.request("POST", path, own, length, "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", hidden))
-			_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+			_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
 			got, err := io.ReadAll(conn)
 			if answers := bytes.Count(got, []byte("HTTP/1.1 ")); err != nil || answers != 1 {
 				t.Errorf("POST %s (%q): %d answers, %v, want one and the end of the connection", path, length, answers, err)

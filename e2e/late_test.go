@@ -24,7 +24,7 @@ func halfAct(t *testing.T, s *ringwalltest.Server, c *ringwalltest.Client, metho
 	}
 	conn := dial(t, s, fmt.Sprintf("%s %s HTTP/1.1\r\nHost: %s\r\nCookie: __Host-ringwall=%s\r\nX-CSRF-Token: %s\r\nSec-Fetch-Site: same-origin\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n",
 		method, path, strings.TrimPrefix(s.URL, "https://"), c.Cookie("__Host-ringwall"), c.CSRF, len(text)))
-	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
 	from := bufio.NewReader(conn)
 	for _, want := range []string{"HTTP/1.1 100 Continue\r\n", "\r\n"} {
 		if line, err := from.ReadString('\n'); line != want {
@@ -32,6 +32,7 @@ func halfAct(t *testing.T, s *ringwalltest.Server, c *ringwalltest.Client, metho
 		}
 	}
 	return func() (int, string) {
+		_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
 		if _, err := conn.Write(text); err != nil {
 			t.Fatal(err)
 		}

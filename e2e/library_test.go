@@ -185,7 +185,7 @@ func TestCloseEndsEverything(t *testing.T) {
 		begun := time.Now()
 		closed(t, rw)
 		closed(t, rw) // twice is no error
-		if took := time.Since(begun); took > 5*time.Second {
+		if took := time.Since(begun); took > 20*time.Second {
 			t.Errorf("Close took %v", took)
 		}
 		goleak.VerifyNone(t, ignore)
@@ -220,7 +220,7 @@ func TestCloseKeepsItsDeadline(t *testing.T) {
 	if err := rw.Close(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		t.Errorf("Close with a context that has ended = %v", err)
 	}
-	if took := time.Since(begun); took > 5*time.Second {
+	if took := time.Since(begun); took > 20*time.Second {
 		t.Errorf("Close took %v", took)
 	}
 }

@@ -13,7 +13,7 @@ import (
 // mailAbout is the newest mail whose subject has the words; it waits until there are as many as count.
 func mailAbout(t *testing.T, s *ringwalltest.Server, to, words string, count int) ringwalltest.Mail {
 	t.Helper()
-	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		var found []ringwalltest.Mail
 		for _, m := range s.Mails(to) {
 			if strings.Contains(m.Subject, words) {
@@ -24,7 +24,7 @@ func mailAbout(t *testing.T, s *ringwalltest.Server, to, words string, count int
 			return found[0]
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%d mails about %q to %s after 15 s, want %d", len(found), words, to, count)
+			t.Fatalf("%d mails about %q to %s after a minute, want %d", len(found), words, to, count)
 		}
 	}
 }

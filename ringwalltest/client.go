@@ -188,11 +188,11 @@ func (s *Server) Mails(to string) []Mail {
 // Mail waits until an address has got as many mails as count, and returns the newest.
 func (s *Server) Mail(to string, count int) Mail {
 	s.t.Helper()
-	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		if mails := s.Mails(to); len(mails) >= count {
 			return mails[0]
 		} else if time.Now().After(deadline) {
-			s.t.Fatalf("%d mails to %s after 15 s, want %d", len(mails), to, count)
+			s.t.Fatalf("%d mails to %s after a minute, want %d", len(mails), to, count)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -115,13 +116,25 @@ func (s *Server) initialise() error {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	s.address = free.Addr().String()
+	var err error
+	s.address, err = freeAddress()
 	s.url = "postgres://postgres:" + secret + "@" + s.address + "/postgres?sslmode=disable"
-	return free.Close()
+	return err
+}
+
+// freeAddress is one whose port is below those that the system hands out itself: nobody's connection has it when the server starts again.
+func freeAddress() (string, error) {
+	var last error
+	for range 20 {
+		var n [2]byte
+		_, _ = rand.Read(n[:])
+		free, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+binary.BigEndian.Uint16(n[:])%12_000))
+		if err == nil {
+			return free.Addr().String(), free.Close()
+		}
+		last = err
+	}
+	return "", last
 }
 
 // untilTold runs a command until its own input ends, then ends the command as a crash would, without waiting for anybody.

@@ -214,7 +214,7 @@ func TestMailAsHTMLShowsInItsSandbox(t *testing.T) {
 	b := open(t, s.URL, as{})
 	b.visit("/auth/dev/mail")
 	b.click("As HTML")
-	for end := time.Now().Add(10 * time.Second); !strings.Contains(b.frames(), s.URL+"/auth/dev/mail/"); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); !strings.Contains(b.frames(), s.URL+"/auth/dev/mail/"); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("no mail in the frame: %s", b.frames())
 		}
@@ -311,7 +311,7 @@ func TestHostCookiesWorkOverPlainHTTPOnLoopback(t *testing.T) {
 
 	b := open(t, base, as{})
 	signsUp(b)
-	for end := time.Now().Add(15 * time.Second); b.visit("/auth/dev/mail") == http.StatusOK && b.count("article") == 0; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); b.visit("/auth/dev/mail") == http.StatusOK && b.count("article") == 0; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("no mail came")
 		}

@@ -12,14 +12,14 @@ import (
 // path is the link of the newest mail whose subject has the words, as a path.
 func path(t *testing.T, s *ringwalltest.Server, words string) string {
 	t.Helper()
-	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		for _, m := range s.Mails(ann) {
 			if strings.Contains(m.Subject, words) {
 				return strings.TrimPrefix(m.Links[0], s.URL)
 			}
 		}
 	}
-	t.Fatalf("no mail about %q after 15 s", words)
+	t.Fatalf("no mail about %q after %v", words, patience)
 	return ""
 }
 
