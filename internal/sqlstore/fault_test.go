@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ringwall/ringwall/internal/account"
+	"github.com/ringwall/ringwall/internal/audit"
 	"github.com/ringwall/ringwall/internal/identity"
 	"github.com/ringwall/ringwall/internal/problem"
 	"github.com/ringwall/ringwall/internal/sqlstore"
@@ -172,6 +173,24 @@ func TestAFullPoolIsUnavailable(t *testing.T) {
 	}
 	close(leave)
 	first.Wait()
+}
+
+// On PostgreSQL a change that has no time left is undone by the driver, which then says that its transaction is over: an internal
+// error, where waiting helps.
+func TestAChangeWhoseTimeIsOverIsUnavailable(t *testing.T) {
+	store := open(t, testdb.Postgres(t))
+	for _, late := range []time.Duration{0, 100 * time.Millisecond} { // the driver takes a moment to undo it
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		err := store.Change(ctx, system, func(ctx context.Context, _ account.Tx) (audit.Event, error) {
+			<-ctx.Done()
+			time.Sleep(late)
+			return audit.Event{Name: audit.Unrecorded}, nil
+		})
+		cancel()
+		if !isUnavailable(err) {
+			t.Errorf("Change that is done %v too late = %v, want unavailable", late, err)
+		}
+	}
 }
 
 func TestAFullOrReadOnlyDiskIsUnavailable(t *testing.T) {

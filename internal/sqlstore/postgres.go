@@ -75,7 +75,11 @@ func (p *postgres) write(ctx context.Context, run func(context.Context, *turn) e
 	ctx, cancel := context.WithTimeout(ctx, callPatience)
 	defer cancel()
 	for attempt := 1; ; attempt++ {
-		err := fault(p.once(ctx, run))
+		err := p.once(ctx, run)
+		if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+			err = ctx.Err() // that is why it was undone, which the driver tells as if it had been used after its end
+		}
+		err = fault(err)
 		if attempt == attempts || !again(err) {
 			return err
 		}
