@@ -121,7 +121,7 @@ func (b *browser) value(id string) string {
 // clickOn is a click into the middle of the first element that a selector finds.
 func clickOn(b *browser, selector string) chromedp.Action[chromedp.Void] {
 	b.t.Helper()
-	for end := time.Now().Add(3 * time.Second); time.Now().Before(end) && !eval[bool](b, `performance.getEntriesByType("paint").length > 0`); {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end) && !eval[bool](b, `performance.getEntriesByType("paint").length > 0`); {
 		time.Sleep(50 * time.Millisecond)
 	}
 	at := eval[[]float64](b, `(e => { e.scrollIntoView({block: "center"}); const r = e.getClientRects()[0]; return [r.left + r.width / 2, r.top + r.height / 2]; })(document.querySelector(`+quote(selector)+`))`)
@@ -170,7 +170,7 @@ func (b *browser) enter() int {
 // see it: something that is covered or too small to hit is not there.
 func (b *browser) place(text string, nth int) (x, y float64) {
 	b.t.Helper()
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(15 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		at := eval[[]float64](b, fmt.Sprintf(`(() => {
 		if (%t && !performance.getEntriesByType("paint").length) return []; // a browser drops clicks on what nobody has seen yet
 		const seen = e => [...e.childNodes].filter(n => !(n.classList && n.classList.contains("unseen"))).map(n => n.textContent).join("").trim();
@@ -180,7 +180,7 @@ func (b *browser) place(text string, nth int) (x, y float64) {
 		const r = e.getClientRects()[0], x = r.left + r.width / 2, y = r.top + r.height / 2;
 		const hit = document.elementFromPoint(x, y);
 		return e.contains(hit) ? [x, y] : [];
-	})()`, time.Until(end) > 2*time.Second, quote(text), nth))
+	})()`, time.Until(end) > 5*time.Second, quote(text), nth))
 		if len(at) == 2 {
 			return at[0], at[1]
 		}

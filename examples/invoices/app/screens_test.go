@@ -107,7 +107,8 @@ func (b *browser) fill(id, text string) {
 func (b *browser) press(action string) {
 	b.t.Helper()
 	at := eval[[]float64](b, fmt.Sprintf(`(e => { e.scrollIntoView({block: "center"}); const r = e.getBoundingClientRect(); return [r.left + r.width / 2, r.top + r.height / 2]; })(document.querySelector('main form[action="%s"] button:not([type=button])'))`, action))
-	time.Sleep(200 * time.Millisecond) // a browser drops clicks on what nobody has seen yet
+	// A browser drops clicks on what nobody has seen yet.
+	eval[any](b, `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 100, 0))))`)
 	b.goes("press the button of "+action, chromedp.MouseClickXY(at[0], at[1]))
 }
 
