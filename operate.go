@@ -312,6 +312,9 @@ type revokeInput struct {
 	Session string `json:"session,omitempty" maxLength:"36"`
 	User    string `json:"user,omitempty" maxLength:"254"`
 	All     bool   `json:"all,omitempty"`
+	Reason  string `json:"reason,omitempty" maxLength:"500"`
+
+	Everybody bool `json:"everybody,omitempty"`
 }
 
 type revokeReply struct {
@@ -320,19 +323,26 @@ type revokeReply struct {
 
 func (rw *Ringwall) revokeSessions(ctx context.Context, by identity.Actor, in revokeInput) (revokeReply, error) {
 	switch {
+	case in.Everybody && in.User == "" && !in.All && in.Session == "":
+		if strings.TrimSpace(in.Reason) == "" {
+			return revokeReply{}, problem.New(problem.Invalid, "invalid", "Say why: --reason \"…\" goes into the audit log.")
+		}
+		ended, err := rw.accounts.EndAllSessions(ctx, by, in.Reason)
+		return revokeReply{ended}, err
+	case in.Everybody:
 	case in.Session != "" && in.User == "" && !in.All:
 		id, err := identity.ParseID(in.Session)
 		if err != nil {
 			return revokeReply{}, problem.New(problem.Invalid, "invalid", "A session is named by its id, as `ringwall session list` shows it.")
 		}
-		return revokeReply{1}, rw.accounts.EndSession(ctx, by, id, "")
+		return revokeReply{1}, rw.accounts.EndSession(ctx, by, id, in.Reason)
 	case in.User != "" && in.All && in.Session == "":
 		user, err := rw.accounts.FindUser(ctx, by, in.User)
 		if err != nil {
 			return revokeReply{}, err
 		}
-		ended, err := rw.accounts.EndSessions(ctx, by, user.ID, "")
+		ended, err := rw.accounts.EndSessions(ctx, by, user.ID, in.Reason)
 		return revokeReply{ended}, err
 	}
-	return revokeReply{}, problem.New(problem.Invalid, "invalid", "Name one session, or a user with --all.")
+	return revokeReply{}, problem.New(problem.Invalid, "invalid", "Name one session, a user with --all, or --everybody.")
 }

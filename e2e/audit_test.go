@@ -282,6 +282,7 @@ func TestAnActAndItsEventAreOne(t *testing.T) {
 			"role.allow":     command("role.allow", `{"role":"editor","permission":"page.edit","reason":"x"}`),
 			"user.lock":      command("user.lock", `{"user":"one@example.org","reason":"x"}`),
 			"session.revoke": command("session.revoke", `{"user":"one@example.org","all":true}`),
+			"everybody":      command("session.revoke", `{"everybody":true,"reason":"x"}`),
 		}
 		admin := onDatabase(t, db)
 		broken := 0
@@ -289,6 +290,7 @@ func TestAnActAndItsEventAreOne(t *testing.T) {
 			{"INSERT", "ringwall_audit"}, {"INSERT", "ringwall_person_keys"}, {"INSERT", "ringwall_outbox"}, {"INSERT", "ringwall_signups"}, {"INSERT", "ringwall_users"},
 			{"UPDATE", "ringwall_users"}, {"INSERT", "ringwall_sessions"}, {"DELETE", "ringwall_sessions"}, {"INSERT", "ringwall_resets"}, {"DELETE", "ringwall_resets"},
 			{"INSERT", "ringwall_roles"}, {"DELETE", "ringwall_signups"}, {"INSERT", "ringwall_devices"}, {"INSERT", "ringwall_email_changes"}, {"INSERT", "ringwall_role_permissions"},
+			{"UPDATE", "ringwall_session_epoch"},
 		} {
 			within(t, 10*time.Second, "no mail waits", func() bool { return count(t, admin, `SELECT COUNT(*) FROM ringwall_outbox`) == 0 })
 			mend := breakTable(t, db, admin, fault[0], fault[1])
@@ -331,7 +333,7 @@ func TestAnActAndItsEventAreOne(t *testing.T) {
 
 // breaks are the acts that must fail when a change of a table does.
 var breaks = map[string][]string{
-	"INSERT ringwall_audit":       {"sign-up", "confirm", "sign-in", "forgot", "reset", "proof", "change", "address", "revoke others", "user.create", "user.grant", "user.lock", "session.revoke", "role.allow"},
+	"INSERT ringwall_audit":       {"sign-up", "confirm", "sign-in", "forgot", "reset", "proof", "change", "address", "revoke others", "user.create", "user.grant", "user.lock", "session.revoke", "role.allow", "everybody"},
 	"INSERT ringwall_person_keys": {"confirm", "user.create"},
 	"INSERT ringwall_outbox":      {"sign-up", "forgot", "reset", "change", "address", "user.create", "user.lock", "sign-in"},
 	"INSERT ringwall_signups":     {"sign-up"},
@@ -347,4 +349,5 @@ var breaks = map[string][]string{
 
 	"INSERT ringwall_email_changes":    {"address"},
 	"INSERT ringwall_role_permissions": {"role.allow"},
+	"UPDATE ringwall_session_epoch":    {"everybody"},
 }

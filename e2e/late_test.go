@@ -66,6 +66,7 @@ func TestAnActWhoseBodyComesLateIsJudgedAgain(t *testing.T) {
 			body object
 		}{
 			"DELETE users/{id}/sessions":     {person, object{}},
+			"DELETE sessions":                {"", object{"whose": "everybody"}},
 			"DELETE sessions/{id}":           {current.Session.ID, object{}},
 			"POST users/{id}/lock":           {person, object{}},
 			"POST users/{id}/unlock":         {person, object{}},

@@ -197,6 +197,8 @@ func (s story) administrators() {
 	s.call(c, "DELETE", "/auth/v1/admin/invitations/"+made.ID, why, 204, "")
 	me := operate(s.T, s.server, "user.show", object{"user": "admin@example.org"})["user"].(object)["id"].(string)
 	s.call(c, "POST", "/auth/v1/admin/users/"+me+"/lock", why, 409, "last-administrator")
+	s.call(c, "DELETE", "/auth/v1/admin/sessions", why, 422, "invalid")
+	s.call(c, "DELETE", "/auth/v1/admin/sessions", object{"whose": "everybody", "reason": "x"}, 200, "")
 }
 
 // reports sends what browsers send by themselves: from no page that could say so, and without a token.

@@ -242,6 +242,7 @@ func TestRequestSchemasAgreeWithTheServer(t *testing.T) {
 		"/auth/v1/admin/invitations":             {"email": "guest@example.org", "role": "support", "reason": "x", "language": "de"},
 		"/auth/v1/admin/invitations/{id}":        {"reason": "x"},
 		"/auth/v1/admin/users/{id}/sessions":     {"reason": "x"},
+		"/auth/v1/admin/sessions":                {"whose": "everybody", "reason": "x"},
 		"/auth/v1/admin/sessions/{id}":           {"reason": "x"},
 		"/auth/v1/admin/users/{id}/lock":         {"reason": "x", "until": "2999-01-01T00:00:00Z"},
 		"/auth/v1/admin/users/{id}/unlock":       {"reason": "x"},

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 type sessionCommands struct {
 	settingFlags
 	List   sessionList   `cmd:"" help:"List the sessions of an account."`
-	Revoke sessionRevoke `cmd:"" help:"End a session, or all of an account."`
+	Revoke sessionRevoke `cmd:"" help:"End a session, all of an account, or everybody's."`
 }
 
 // Help is the example.
@@ -62,24 +63,36 @@ type sessionRevoke struct {
 	Session string `arg:"" optional:"" help:"The id of a session, from session list."`
 	User    string `placeholder:"USER" help:"An address or id, with --all."`
 	All     bool   `help:"End every session of --user."`
-	JSON    bool   `name:"json" help:"Print JSON."`
+
+	Everybody bool   `help:"End every session of everybody, also yours in a browser. With --reason."`
+	Reason    string `placeholder:"TEXT" help:"Why; it goes into the audit log."`
+	JSON      bool   `name:"json" help:"Print JSON."`
 }
 
 // Help is the example.
 func (sessionRevoke) Help() string {
-	return "What is revoked is out with its next request.\n\nExample:\n\n    ringwall session revoke 0192f0c4-0000-7000-8000-000000000000\n    ringwall session revoke --user you@example.org --all"
+	return "What is revoked is out with its next request, on every node.\n\nExample:\n\n    ringwall session revoke 0192f0c4-0000-7000-8000-000000000000\n    ringwall session revoke --user you@example.org --all\n    ringwall session revoke --everybody --reason 'a backup was stolen'"
 }
 
 // Run ends sessions.
 func (c *sessionRevoke) Run(ctx context.Context, a *app, group *sessionCommands) error {
 	input := map[string]any{"session": c.Session}
 	switch {
+	case c.Everybody && (c.Session != "" || c.User != "" || c.All):
+		return misuse{errors.New("--everybody stands alone, with --reason")}
+	case c.Everybody && strings.TrimSpace(c.Reason) == "":
+		return misuse{errors.New("say why: --everybody needs --reason")}
+	case c.Everybody:
+		input = map[string]any{"everybody": true}
 	case c.Session != "" && (c.User != "" || c.All):
 		return misuse{errors.New("name either one session, or --user with --all")}
 	case c.Session == "" && (c.User == "" || !c.All):
-		return misuse{errors.New("name a session, or --user with --all")}
+		return misuse{errors.New("name a session, --user with --all, or --everybody with --reason")}
 	case c.Session == "":
 		input = map[string]any{"user": c.User, "all": true}
+	}
+	if c.Reason != "" {
+		input["reason"] = c.Reason
 	}
 	var out struct {
 		Ended int `json:"ended"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -314,6 +315,24 @@ func (s *Service) EndSessions(ctx context.Context, by identity.Actor, owner iden
 			ended, err = tx.EndSessions(ctx, identity.SubjectOf(owner), identity.ID{})
 		}
 		return audit.Event{Name: audit.SessionLogout, User: owner, Reason: "all, by operator", Private: private}, err
+	})
+	return ended, err
+}
+
+// EndAllSessions ends every session of everybody, that of whoever asks included, and tells how many. Devices stay known.
+// Problems: invalid.
+func (s *Service) EndAllSessions(ctx context.Context, by identity.Actor, reason string) (ended int, err error) {
+	private, err := because(by, reason, map[string]string{})
+	if err != nil {
+		return 0, err
+	}
+	err = s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
+		err := s.stillOperator(ctx, tx, by)
+		if err == nil {
+			ended, err = tx.EndAllSessions(ctx)
+		}
+		private["ended"] = strconv.Itoa(ended)
+		return audit.Event{Name: audit.AuthzAdmin, Reason: "everybody signed out", Private: private}, err
 	})
 	return ended, err
 }

@@ -22,6 +22,7 @@ func (a *API) adminRoutes() []chain.Route {
 		route(a, "GET", "/v1/admin/users/{id}", admin, 200, a.adminUser, "One person.", refusals("not-found")...),
 		route(a, "GET", "/v1/admin/users/{id}/sessions", admin, 200, a.adminSessions, "Somebody's devices, last seen first.", refusals("not-found")...),
 		route(a, "DELETE", "/v1/admin/users/{id}/sessions", admin, 204, a.adminEndSessions, "Sign somebody out everywhere.", refusals("not-found")...),
+		route(a, "DELETE", "/v1/admin/sessions", admin, 200, a.adminEndAllSessions, "Sign everybody out everywhere, yourself included.", refusals()...),
 		route(a, "DELETE", "/v1/admin/sessions/{id}", admin, 204, a.adminEndSession, "Sign out one device of anybody's.", refusals("not-found")...),
 		route(a, "POST", "/v1/admin/users/{id}/lock", admin, 204, a.adminLock, "Lock an account, for good or until a time. All its sessions end.", refusals("not-found", "last-administrator")...),
 		route(a, "POST", "/v1/admin/users/{id}/unlock", admin, 204, a.adminUnlock, "Unlock an account, and forget the tries that strangers have used up.", refusals("not-found")...),
@@ -178,6 +179,21 @@ func (a *API) adminEndSessions(ctx context.Context, req *chain.Request, in onID)
 
 func (a *API) adminEndSession(ctx context.Context, req *chain.Request, in onID) (reply[none], error) {
 	return reply[none]{}, a.accounts.EndSession(ctx, req.Actor, in.Path.ID, in.Body.Reason)
+}
+
+// allSessions says whose they are, so that no request which has lost the id of a session ends everybody's.
+type allSessions struct {
+	Whose string `json:"whose" required:"true" enum:"everybody" doc:"Says that everybody is meant."`
+	because
+}
+
+type endedReply struct {
+	Ended int `json:"ended" doc:"How many there were."`
+}
+
+func (a *API) adminEndAllSessions(ctx context.Context, req *chain.Request, in allSessions) (reply[endedReply], error) {
+	ended, err := a.accounts.EndAllSessions(ctx, req.Actor, in.Reason)
+	return reply[endedReply]{body: &endedReply{ended}, cookies: a.chain.Cookies.EndSession}, err
 }
 
 type lockInput struct {

@@ -18,6 +18,7 @@ const (
 	sessionCreated        = "session.created"
 	sessionRenewed        = "session.renewed"
 	sessionEnded          = "session.ended"
+	sessionsAllEnded      = "session.all_ended" // of nobody, for it is of everybody
 )
 
 // rule decides what an audit event means to others.
@@ -49,6 +50,7 @@ var rules = [...]rule{
 	{audit.AuthzChange, anyReason, userRolesChanged, ""},
 	{audit.AuthzAdmin, "unlocked", userUnlocked, ""},
 	{audit.AuthzAdmin, "reset demanded", userResetDemanded, "reset_demanded"},
+	{audit.AuthzAdmin, "everybody signed out", sessionsAllEnded, ""},
 	{audit.AuthzAdmin, anyReason, "", ""},
 	{audit.SessionCreated, anyReason, sessionCreated, ""},
 	{audit.SessionLogout, "", "", "signed_out"},

@@ -70,7 +70,7 @@ func (l *Lifecycle) Follow(ctx context.Context, tx Tx, what Happened) error {
 	var messages []fact
 	for _, event := range what.Events {
 		r := ruleFor(event)
-		if r.kind == "" || event.User.IsZero() { // such as a role that was given another permission
+		if r.kind == "" || event.User.IsZero() && r.kind != sessionsAllEnded { // such as a role that was given another permission
 			continue
 		}
 		person, err := l.person(ctx, tx, r.kind, event)
@@ -152,7 +152,7 @@ type fact struct {
 
 // data is what a webhook says: ids and what changed. The address stands only where it is new.
 type data struct {
-	User     string   `json:"user_id"`
+	User     string   `json:"user_id,omitempty"`
 	By       string   `json:"by"`
 	Email    string   `json:"email,omitempty"`
 	Via      string   `json:"via,omitempty"`
@@ -171,6 +171,8 @@ type data struct {
 func factOf(kind string, by identity.Actor, event audit.Event, p Person) fact {
 	d := data{User: p.ID.String(), By: whoOf(by, event.User)}
 	switch kind {
+	case sessionsAllEnded:
+		d.User = ""
 	case userCreated:
 		d.Email, d.Via, d.Roles = p.Email, p.Via, p.Roles
 	case userEmailChanged:

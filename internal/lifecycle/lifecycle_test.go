@@ -164,6 +164,9 @@ func TestWhatIsTold(t *testing.T) {
 		{"the others, and not the one that asks", lifecycle.Happened{By: self, Events: []audit.Event{
 			{Name: audit.SessionLogout, User: ada, Session: one, Reason: "others revoked"},
 		}, Ended: []lifecycle.Session{{User: ada, ID: two}}}, []string{"session.ended " + user + `,"reason":"revoked","session_ids":["` + two.String() + `"]}`}},
+		{"the end of all sessions, once, without the words of the administrator", lifecycle.Happened{By: admin, Events: []audit.Event{
+			{Name: audit.AuthzAdmin, Reason: "everybody signed out", Private: map[string]string{"reason": "canary", "ended": "1000000"}},
+		}}, []string{`session.all_ended {"by":"administrator"}`}},
 		{"nothing of what strangers cause, nor of permissions of a role", lifecycle.Happened{By: self, Events: []audit.Event{
 			{Name: audit.LoginFail, User: ada}, {Name: audit.SignupRequested}, {Name: audit.ResetRequested, User: ada}, {Name: audit.AuthzChange}, {Name: "made_up", User: ada},
 			{Name: audit.UserUpdated, User: ada, Reason: "address change requested", Private: map[string]string{"new": "canary"}},

@@ -16,7 +16,9 @@
 //     generation is still the same.
 //  3. So a load that read the row before the COMMIT either inserts before the invalidation, which then removes the
 //     entry, or after it, and then the generation differs and nothing is inserted. In both cases the entry is gone
-//     when the revocation is acknowledged, and every later load reads a database without the row.
+//     when the revocation is acknowledged, and every later load reads a database in which it is none.
+//
+// An Invalidation with All set, such as the end of everybody's sessions, does the same to every shard, one after the other.
 //
 // Rows that another process changes in the file by hand are noticed by the store (an Invalidation with All set).
 // Where the store is not exact (PostgreSQL with several nodes), there is no mirror and every check reads the database.

@@ -146,6 +146,32 @@ func TestLoadDoesNotUndoRevocation(t *testing.T) {
 	mustMiss(t, m, token, "after the acknowledged revocation")
 }
 
+// The same for the end of everybody's sessions, of which no session is named.
+func TestLoadDoesNotUndoTheEndOfAll(t *testing.T) {
+	store := newTable(true)
+	m, _ := start(t, store, nil)
+	_, token := begin(m, store, false)
+	_, mirrored := begin(m, store, false)
+	mustFind(t, m, mirrored)
+	read, resume := make(chan struct{}), make(chan struct{})
+	store.held = sync.OnceFunc(func() { close(read); <-resume })
+	loaded := make(chan struct{})
+	go func() {
+		_, _, _ = m.Find(context.Background(), token)
+		close(loaded)
+	}()
+	<-read
+	store.held = nil
+	store.mu.Lock()
+	clear(store.rows)
+	store.mu.Unlock()
+	store.receive(sessions.Invalidation{All: true})
+	close(resume)
+	<-loaded
+	mustMiss(t, m, token, "after the acknowledged end of all")
+	mustMiss(t, m, mirrored, "after the acknowledged end of all")
+}
+
 // The same for a lock: the person must not come back through a load that began before it.
 func TestLoadDoesNotUndoLock(t *testing.T) {
 	store := newTable(true)

@@ -58,7 +58,7 @@ type Touch struct {
 
 // Invalidation names what a committed change has made untrue: sessions that ended or changed, and people whose
 // roles, lock or profile changed. People means everybody, because what roles allow has changed; All means everything (the
-// database was changed behind our back).
+// sessions of everybody have ended, or the database was changed behind our back).
 type Invalidation struct {
 	Sessions []Hash
 	Users    []identity.ID

@@ -53,6 +53,14 @@ var (
 	purgeBlocks = sqlsafe.New(`
 		DELETE FROM ringwall_blocks
 		WHERE prefix IN (SELECT prefix FROM ringwall_blocks WHERE expires_micros <= $1 LIMIT 500)`)
+	// Of an earlier epoch, by its index: there may be a million at once. No mirror holds them.
+	purgeEpochs = sqlsafe.New(`
+		DELETE FROM ringwall_sessions
+		WHERE id IN (
+			SELECT id FROM ringwall_sessions
+			WHERE epoch < (SELECT epoch FROM ringwall_session_epoch)
+			ORDER BY epoch
+			LIMIT 500)`)
 	endedSessions = sqlsafe.New(`
 		SELECT id FROM ringwall_sessions
 		WHERE expires_micros <= $1 OR last_seen_micros + idle_micros <= $1
@@ -63,7 +71,7 @@ var (
 		RETURNING token_hash`)
 )
 
-// Purge deletes what has expired: sign-ups, invitations, resets, links, changes of address, devices, attempt counters, used challenges, blocks, and sessions that timed out two minutes ago; alerts
+// Purge deletes what has expired: sign-ups, invitations, resets, links, changes of address, devices, attempt counters, used challenges, blocks, sessions that timed out two minutes ago and those of earlier epochs; alerts
 // closed ninety days ago, the minutes of the ceiling after a week, and webhooks given up thirty days ago. It works in batches, so that others have their turn
 // between them, and returns how many rows went.
 func (s *Store) Purge(ctx context.Context, nowMicros int64) (int, error) {
@@ -76,24 +84,32 @@ func (s *Store) Purge(ctx context.Context, nowMicros int64) (int, error) {
 		{purgePuzzles, nowMicros}, {purgeCeiling, nowMicros}, {purgeBlocks, nowMicros},
 		{purgeAlerts, nowMicros - keepAlerts.Microseconds()}, {purgeWebhooks, nowMicros - keepWebhooks.Microseconds()},
 	} {
-		for {
-			gone := 0
-			err := s.write(ctx, func(ctx context.Context, t *turn) error {
-				n, err := t.exec(ctx, expired.rows.With(expired.until))
-				gone = int(n)
-				return err
-			})
-			if err != nil {
-				return total, err
-			}
-			total += gone
-			if gone < purgeBatch {
-				break
-			}
+		gone, err := s.purgeRows(ctx, expired.rows.With(expired.until))
+		if total += gone; err != nil {
+			return total, err
 		}
 	}
-	gone, err := s.purgeSessions(ctx, nowMicros-purgeGrace.Microseconds())
+	gone, err := s.purgeRows(ctx, purgeEpochs.With())
+	if total += gone; err != nil {
+		return total, err
+	}
+	gone, err = s.purgeSessions(ctx, nowMicros-purgeGrace.Microseconds())
 	return total + gone, err
+}
+
+func (s *Store) purgeRows(ctx context.Context, batch sqlsafe.Query) (int, error) {
+	total := 0
+	for {
+		gone := 0
+		err := s.write(ctx, func(ctx context.Context, t *turn) error {
+			n, err := t.exec(ctx, batch)
+			gone = int(n)
+			return err
+		})
+		if total += gone; err != nil || gone < purgeBatch {
+			return total, err
+		}
+	}
 }
 
 // purgeSessions looks for them with a reader, which is in nobody's way however many there are.

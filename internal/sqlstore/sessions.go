@@ -25,33 +25,40 @@ var (
 				WHERE r.user_id = u.id), '')
 		FROM ringwall_sessions AS s
 		JOIN ringwall_users AS u ON u.id = s.user_id
-		WHERE s.token_hash = $1`)
+		WHERE s.token_hash = $1 AND s.epoch = (SELECT epoch FROM ringwall_session_epoch)`)
 	ownSessions = sqlsafe.Owned(`
 		SELECT id, user_id, device_id, token_hash, created_micros, last_seen_micros, expires_micros, idle_micros,
 			fresh_micros, remembered, bearer, address, user_agent
 		FROM ringwall_sessions
-		WHERE user_id = $1
+		WHERE user_id = $1 AND epoch = (SELECT epoch FROM ringwall_session_epoch)
 		ORDER BY last_seen_micros DESC, id
 		LIMIT 100`)
 	// For operators, who know a session by its id alone.
-	sessionOwner  = sqlsafe.New(`SELECT user_id FROM ringwall_sessions WHERE id = $1`)
+	sessionOwner = sqlsafe.New(`
+		SELECT user_id
+		FROM ringwall_sessions
+		WHERE id = $1 AND epoch = (SELECT epoch FROM ringwall_session_epoch)`)
+	// A session that takes the place of another stays in the epoch of that one.
 	insertSession = sqlsafe.Owned(`
 		INSERT INTO ringwall_sessions (user_id, id, device_id, token_hash, created_micros, last_seen_micros, expires_micros, idle_micros,
-			fresh_micros, remembered, bearer, address, user_agent)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`)
+			fresh_micros, remembered, bearer, address, user_agent, epoch)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+			COALESCE(CAST($14 AS BIGINT), (SELECT MAX(epoch) FROM ringwall_session_epoch)))`)
 	endSession = sqlsafe.Owned(`
 		DELETE FROM ringwall_sessions
-		WHERE user_id = $1 AND id = $2
-		RETURNING id, token_hash`)
+		WHERE user_id = $1 AND id = $2 AND epoch = (SELECT epoch FROM ringwall_session_epoch)
+		RETURNING id, token_hash, epoch`)
 	endSessions = sqlsafe.Owned(`
 		DELETE FROM ringwall_sessions
-		WHERE user_id = $1 AND id <> $2
-		RETURNING id, token_hash`)
+		WHERE user_id = $1 AND id <> $2 AND epoch = (SELECT epoch FROM ringwall_session_epoch)
+		RETURNING id, token_hash, epoch`)
+	nextEpoch     = sqlsafe.New(`UPDATE ringwall_session_epoch SET epoch = epoch + 1 RETURNING epoch`)
+	epochSessions = sqlsafe.New(`SELECT COUNT(*) FROM ringwall_sessions WHERE epoch = $1`)
 	staleSessions = sqlsafe.Owned(`
 		UPDATE ringwall_sessions
 		SET fresh_micros = 0
 		WHERE user_id = $1 AND fresh_micros <> 0
-		RETURNING id, token_hash`)
+		RETURNING id, token_hash, epoch`)
 	touchSession = sqlsafe.New(`
 		UPDATE ringwall_sessions
 		SET last_seen_micros = $2
@@ -107,11 +114,14 @@ func scanHash(row scanner) (hash sessions.Hash, err error) { return hash, row.Sc
 
 // stale is a session that is no longer what it was.
 type stale struct {
-	id   identity.ID
-	hash sessions.Hash
+	id    identity.ID
+	hash  sessions.Hash
+	epoch int64
 }
 
-func scanStale(row scanner) (s stale, err error) { return s, row.Scan(&s.id, hashColumn{&s.hash}) }
+func scanStale(row scanner) (s stale, err error) {
+	return s, row.Scan(&s.id, hashColumn{&s.hash}, &s.epoch)
+}
 
 // TouchSessions moves last-seen times forward; see [sessions.Store]. Sessions are taken in the order of their ids, so
 // that two nodes cannot wait for each other.
@@ -143,9 +153,14 @@ func (r reader) SessionOwner(ctx context.Context, id identity.ID) (identity.ID, 
 }
 
 func (c *change) InsertSession(ctx context.Context, s sessions.Session) error {
+	return c.insertSession(ctx, identity.SubjectOf(s.User), s, nil)
+}
+
+// insertSession puts a session into an epoch, a nil one being that of now.
+func (c *change) insertSession(ctx context.Context, owner identity.Subject, s sessions.Session, epoch any) error {
 	c.turn.hashes = append(c.turn.hashes, s.TokenHash)
-	_, err := c.turn.exec(ctx, insertSession.For(identity.SubjectOf(s.User), key(s.ID), ref(s.Device), s.TokenHash[:], s.CreatedMicros, s.LastSeenMicros,
-		s.ExpiresMicros, s.IdleMicros, s.FreshMicros, s.Remembered, s.Bearer, clean(s.Address), clean(s.UserAgent)))
+	_, err := c.turn.exec(ctx, insertSession.For(owner, key(s.ID), ref(s.Device), s.TokenHash[:], s.CreatedMicros, s.LastSeenMicros,
+		s.ExpiresMicros, s.IdleMicros, s.FreshMicros, s.Remembered, s.Bearer, clean(s.Address), clean(s.UserAgent), epoch))
 	return err
 }
 
@@ -160,7 +175,7 @@ func (c *change) RotateSession(ctx context.Context, owner identity.Subject, id i
 	if c.happened != nil {
 		c.happened.Renewed = append(c.happened.Renewed, lifecycle.Renewal{User: owner.ID(), Old: id, New: replacement.ID})
 	}
-	return true, c.InsertSession(ctx, replacement)
+	return true, c.insertSession(ctx, owner, replacement, gone[0].epoch)
 }
 
 func (c *change) EndSession(ctx context.Context, owner identity.Subject, id identity.ID) (bool, error) {
@@ -182,6 +197,17 @@ func (c *change) EndSessions(ctx context.Context, owner identity.Subject, except
 		return 0, err
 	}
 	return c.end(ctx, owner, endSessions.For(owner, key(except)))
+}
+
+// EndAllSessions begins another epoch. The rows stay until they are purged, and are no sessions any more.
+func (c *change) EndAllSessions(ctx context.Context) (int, error) {
+	c.turn.all = true
+	epoch, err := one(ctx, c.turn, scanNumber, nextEpoch.With())
+	if err != nil {
+		return 0, err
+	}
+	ended, err := one(ctx, c.turn, scanNumber, epochSessions.With(epoch-1))
+	return int(ended), err
 }
 
 func (c *change) StaleSessions(ctx context.Context, owner identity.Subject) error {

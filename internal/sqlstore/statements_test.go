@@ -18,6 +18,8 @@ var withoutOwner = map[string]string{
 	"touchSession":  "a later time of a session that the engine has checked; it gives nothing and ends nothing",
 	"endedSessions": "purge: what has timed out is nobody's any more",
 	"purgeSession":  "purge",
+	"purgeEpochs":   "purge: whose epoch is over is nobody's any more",
+	"epochSessions": "counts those of everybody that end",
 	"purgeDevices":  "purge",
 	"purgeSignups":  "purge",
 	"purgeResets":   "purge",
