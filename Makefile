@@ -8,7 +8,7 @@ COUNT ?= 1
 FUZZTIME ?= 60s
 
 .DEFAULT_GOAL := help
-.PHONY: help test build bench bench-peers attack timing lint fuzz screens ci clean
+.PHONY: help test build sbom bench bench-peers attack timing lint fuzz screens ci clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ test: ## run the tests; installs what they need, starts its own PostgreSQL (PKG=
 
 build: ## build bin/ringwall: one static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/ringwall ./cmd/ringwall
+
+sbom: build ## write bin/ringwall.cdx.json: what is compiled into bin/ringwall, as CycloneDX
+	scripts/sbom bin/ringwall bin/ringwall.cdx.json
 
 bench: build ## print the table of docs/performance.md, in five minutes; or run benchmarks (PKG=./password BENCH=Hash COUNT=10)
 ifeq ($(origin PKG),file)
