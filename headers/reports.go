@@ -153,8 +153,8 @@ func (v violation) addTo(list []Report) []Report {
 			*text = cmp.Or(plainAddress(*text), schemeOf(*text))
 		}
 	}
-	if u, err := url.Parse(r.Blocked); err == nil && u.Host != "" {
-		r.Blocked = u.Scheme + "://" + u.Host // whatever was blocked, its path may be anybody's secret
+	if u, err := url.Parse(v.Blocked); err == nil && plainAddress(v.Blocked) != "" {
+		r.Blocked = plain(u.Scheme + "://" + u.Host) // whatever was blocked, its path may be anybody's secret
 	}
 	return append(list, r)
 }
