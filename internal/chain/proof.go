@@ -17,9 +17,10 @@ import (
 type proof struct {
 	facts
 
-	app  bool // of somebody else's application
-	open bool // nobody is asked who they are
-	rule authz.Rule
+	app     bool // of somebody else's application
+	open    bool // nobody is asked who they are
+	anyHost bool // a host that is not listed is no reason to refuse
+	rule    authz.Rule
 
 	judged identity.Actor // who asks, as the rule saw them
 	at     time.Time      // when

@@ -26,6 +26,10 @@ type Route struct {
 	// nothing that is somebody's, and insist on a content type that no form has.
 	Open bool
 
+	// AnyHost answers under hosts that are not listed too. Its answer must be the same for everybody, byte for byte, and name no
+	// host: whoever leads a name of theirs here (DNS rebinding), or a cache that forgets the host, gains nothing.
+	AnyHost bool
+
 	// What the API says and takes; empty for pages.
 	Page   bool         // answers HTML, errors included
 	Params reflect.Type // of path and query; nil: those of In, if it has any

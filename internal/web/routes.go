@@ -58,8 +58,12 @@ func (w *Web) Routes() []chain.Route {
 		w.route("POST", "/reauthenticate", signedIn, "Prove again who you are", (*visit).postReauthenticate),
 
 		w.route("GET", "/problems/{code}", public, "What a problem code means", (*visit).problem),
-		w.route("GET", "/static/{name}", public, "Style sheet, icon and script", (*visit).static),
 	}
+	// Alike for all: nobody is asked who they are, so no answer that a cache may keep sets a cookie; and the page that tells
+	// somebody that their host is not served here looks like the others.
+	static := w.route("GET", "/static/{name}", public, "Style sheet, icon and script", (*visit).static)
+	static.Open, static.AnyHost = true, true
+	routes = append(routes, static)
 	if w.Operations != nil {
 		routes = append(routes, w.route("GET", "/docs", public, "The API, readable", (*visit).docs))
 	}

@@ -407,6 +407,13 @@ func errorStates() []state {
 		{"error-404", visiting("/auth/nowhere", answered(http.StatusNotFound))},
 		{"error-405", visiting("/auth/logout", answered(http.StatusMethodNotAllowed))},
 		{"error-413", visiting("/auth/login", tamper(`form.elements.email.value = "a".repeat(100000)`, http.StatusRequestEntityTooLarge))},
+		{"error-421", func(t *testing.T) *browser {
+			s, _ := picturesque(t, "")
+			b := open(t, strings.Replace(s.URL, "127.0.0.1", "localhost", 1), as{address: home}) // a name that leads here, and is not listed
+			b.visit("/auth/login")
+			answered(http.StatusMisdirectedRequest)(b)
+			return b
+		}},
 		{"error-500", broken(tableGone, http.StatusInternalServerError)},
 		{"error-503", broken(databaseGone, http.StatusServiceUnavailable)},
 	}
