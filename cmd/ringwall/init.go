@@ -20,7 +20,7 @@ const ourModule = "github.com/ringwall/ringwall"
 
 type initCommand struct {
 	Dir      string `arg:"" name:"dir" help:"The folder to make. Its last part names the service."`
-	Module   string `name:"module" placeholder:"PATH" help:"The path of its module. Default: example.org/ and the name."`
+	Module   string `name:"module" placeholder:"PATH" help:"The path of its module, which begins with a host name. Default: example.org/ and the name."`
 	Checkout string `name:"checkout" placeholder:"DIR" help:"Use this checkout of Ringwall in place of a published version. Default, for a ringwall that was built from a checkout: the one that it is run in."`
 }
 
@@ -44,8 +44,15 @@ func places(name string) map[string]string {
 
 var (
 	serviceName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
-	modulePath  = regexp.MustCompile(`^[a-z0-9][A-Za-z0-9._~/-]{0,199}$`)
+	modulePath  = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)+(/(~?[A-Za-z_]|[0-9])[A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*)*$`)
+	notInModule = regexp.MustCompile(`(?i)(^|/)(con|prn|aux|nul|com[0-9]|lpt[0-9])([./]|$)|/v(0[0-9]*|1)$`) // devices of Windows; versions that have no path
 )
+
+// isModulePath is what the go command takes for a path that others can fetch (go.dev/ref/mod, "Module paths and versions"): a
+// host comes first, since paths without a dot belong to Go itself (fmt, std, internal). Ours is taken, with all below.
+func isModulePath(path string) bool {
+	return len(path) <= 200 && modulePath.MatchString(path) && !notInModule.MatchString(path) && !strings.HasPrefix(path+"/", ourModule+"/")
+}
 
 // Run makes the folder, and lets the go command find the modules.
 func (c *initCommand) Run(ctx context.Context, a *app) error {
@@ -56,8 +63,8 @@ func (c *initCommand) Run(ctx context.Context, a *app) error {
 	switch {
 	case !serviceName.MatchString(name):
 		return misuse{fmt.Errorf("%q cannot name a service: small letters, digits and hyphens, a letter first", name)}
-	case !modulePath.MatchString(c.Module):
-		return misuse{fmt.Errorf("%q is no path of a module, such as example.org/%s", c.Module, name)}
+	case !isModulePath(c.Module):
+		return misuse{fmt.Errorf("%q cannot be the path of a module: write a host name, then plain names, as in --module example.org/notes", c.Module)}
 	}
 	if list, err := os.ReadDir(c.Dir); err == nil && len(list) > 0 {
 		return misuse{fmt.Errorf("%s is not empty; nothing was written. Name a new folder", c.Dir)}

@@ -88,6 +88,45 @@ func TestTheChallengeOfANewService(t *testing.T) {
 	}
 }
 
+// A path that the go command would stumble over, or take for one of its own, is refused before anything is written. `fmt` once
+// made a module that did not build.
+func TestInitTakesPathsThatBuild(t *testing.T) {
+	full := t.TempDir()
+	for _, path := range []string{
+		"fmt", "net/http", "embed", "main", "internal", "vendor", "std", "cmd", "cmd/x", "all", "go", "toolchain", "C", "X", "notes", "acme/notes",
+		"a b", "-x", "../x", "./x", "x/", "/x", ".", "..", "example.com/../x", "example.com/./x", "example.com/x/", "example.com//x", "example.com/.x", "example.com/x.",
+		"example.com/-x", "example.com/a..b", "example..com/x", ".example.com/x", "example.com./x", "Example.com/x", "example.com/é", "example.com/a!b", "example.com/a@v1", "example.com/a:b",
+		"example.com/x~1", "example.com/~1", "example.com/con", "example.com/Aux.x/y", "nul.example.com/x", "example.com/x/v0", "example.com/x/v1", "example.com/x/v01",
+		"example.com/x\ny", "example.com/x\\y", `example.com/"x"`, "example.com/" + strings.Repeat("x", 200), ourModule, ourModule + "/session",
+	} {
+		var out bytes.Buffer
+		a := &app{args: []string{"init", filepath.Join(full, "fine"), "--module=" + path}, environ: os.Environ(), out: &out, err: &out}
+		if status := a.run(t.Context()); status != statusMisuse || !strings.Contains(out.String(), "--module example.org/notes") {
+			t.Errorf("%q: %d %q, want 2 and the mend", path, status, out.String())
+		}
+	}
+	if _, err := os.Stat(filepath.Join(full, "fine")); err == nil {
+		t.Error("a refused init wrote something")
+	}
+	for _, path := range []string{
+		"example.org/notes", "example.org", "github.com/Acme/notes", "git.sr.ht/~acme/notes", "gitlab.com/a/b/c_d/e-f/g.h", "example.org/notes/v2", "example.org/2fa",
+		"example.org/main", "example.org/fmt", "example.org/x/internal", "xn--bcher-kva.example/x", "example.org/vendor", "example.org/cons", "example.org/x/v10", ourModule + "s",
+	} {
+		if !isModulePath(path) {
+			t.Errorf("%q is refused", path)
+		}
+		folder := t.TempDir()
+		for name, text := range map[string]string{"go.mod": "module " + path + "\n\ngo 1.26\n", "main.go": "package main\n\nfunc main() {}\n"} {
+			if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if text, err := goIn(t, folder, "list", "./..."); err != nil || text != path+"\n" {
+			t.Errorf("%q is taken, and go list says %v\n%s", path, err, text)
+		}
+	}
+}
+
 func TestInitRefuses(t *testing.T) {
 	full := t.TempDir()
 	if err := os.WriteFile(filepath.Join(full, "a"), nil, 0o600); err != nil {
@@ -106,7 +145,7 @@ func TestInitRefuses(t *testing.T) {
 	}{
 		"a folder with something in it": {[]string{notes}, "is not empty"},
 		"a name that is none":           {[]string{filepath.Join(full, "Bad Name")}, "cannot name a service"},
-		"a path out of a template":      {[]string{filepath.Join(full, "fine"), "--module", "a b\nreplace"}, "no path of a module"},
+		"a path out of a template":      {[]string{filepath.Join(full, "fine"), "--module", "a b\nreplace"}, "cannot be the path of a module"},
 		"another checkout":              {[]string{filepath.Join(full, "fine"), "--checkout", full}, "no checkout of Ringwall"},
 	} {
 		var out bytes.Buffer
