@@ -16,8 +16,9 @@ import (
 	"github.com/ringwall/ringwall/internal/testdb"
 )
 
-// S063: a route of administrators whose rule was forgotten, or is another, is closed to everybody.
-func TestARouteOfAdministratorsHasTheirRuleOrIsClosed(t *testing.T) {
+// bareChain is a chain without a server, for routes that a test makes up.
+func bareChain(t *testing.T) *chain.Chain {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	store, err := sqlstore.Open(t.Context(), sqlstore.Config{Database: testdb.SQLite(t).DSN})
 	if err != nil {
@@ -41,6 +42,12 @@ func TestARouteOfAdministratorsHasTheirRuleOrIsClosed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+// S063: a route of administrators whose rule was forgotten, or is another, is closed to everybody.
+func TestARouteOfAdministratorsHasTheirRuleOrIsClosed(t *testing.T) {
+	c := bareChain(t)
 	reached := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	for _, tt := range []struct {
 		path string
