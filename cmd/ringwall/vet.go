@@ -21,9 +21,9 @@ type vetCommand struct {
 func (vetCommand) Help() string {
 	text := "Looks at the source of a Go program for doors that lead around Ringwall's packages:\n\n"
 	for _, a := range vet.Analyzers() {
-		text += fmt.Sprintf("    %-12s %s\n", a.Name, a.Doc)
+		text += fmt.Sprintf("  - %s %s\n", a.Name, a.Doc)
 	}
-	return text + "\nA place with a good reason says so beside the line: //ringwall:allow rawsql the reason\n\n" +
+	return text + "\nA place with a good reason says so beside the line:\n\n    //ringwall:allow rawsql the reason\n\n" +
 		"In the folder of your module. Example:\n\n    ringwall vet ./..."
 }
 
