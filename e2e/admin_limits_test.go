@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringwall/ringwall"
 	"github.com/ringwall/ringwall/internal/testdb"
 	"github.com/ringwall/ringwall/ringwalltest"
 )
@@ -60,6 +61,120 @@ func TestAdministratorsSeeAndClearLimits(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Issue 3: the counters of codes, of proofs, of known devices and of mails hold people up too. Each is shown by command and by
+// API, and cleared, alike for an address without an account.
+func TestEveryCounterOfAnAddressIsShownAndCleared(t *testing.T) {
+	eachWith(t, atOneMoment, func(t *testing.T, s *ringwalltest.Server) {
+		admin := administrator(t, s, "admin@example.org")
+		const person, pending, nobody, wrong = "person@example.org", "pending@example.org", "nobody@example.org", "not the password, surely"
+		someone(t, s, person)
+		owner := from(s, "203.0.113.7")
+		owner.SignIn(person, ringwalltest.Password)
+		device := from(s, "203.0.113.8")
+		device.SignIn(person, ringwalltest.Password)
+		want(t, "sign out", device.Post("/auth/v1/logout", object{}), 204, "")
+		device.CSRF = ""
+		stranger := from(s, "198.51.100.1")
+		want(t, "sign up", signUp(stranger, pending, ringwalltest.Password), 202, "")
+		mailed := s.Mail(pending, 1)
+		code := func(c *ringwalltest.Client, address, code string) ringwalltest.Answer {
+			return c.Post("/auth/v1/email/verify", object{"email": address, "code": code})
+		}
+		prove := func() ringwalltest.Answer {
+			return owner.Post("/auth/v1/session/reauthenticate", object{"password": wrong})
+		}
+		confirm := func() ringwalltest.Answer {
+			return from(s, "192.0.2.1").Post("/auth/v1/email/verify", object{"token": mailed.Token(), "password": wrong})
+		}
+		forgot := func() ringwalltest.Answer { return stranger.Post("/auth/v1/password/forgot", object{"email": nobody}) }
+		for _, tt := range []struct {
+			who, why string
+			once     func() ringwalltest.Answer
+			status   int // of what is looked at
+		}{
+			{person, "passwords to prove again who they are, in one session", prove, 401},
+			{person, "sign-ins from a known device", func() ringwalltest.Answer { return login(device, person, wrong) }, 401},
+			{pending, "codes to confirm the address, from one network", func() ringwalltest.Answer { return code(stranger, pending, "AAAA-AAAA") }, 422},
+			{nobody, "codes to confirm the address, from one network", func() ringwalltest.Answer { return code(stranger, nobody, "AAAA-AAAA") }, 422},
+			{pending, "passwords for a link or code to confirm the address", confirm, 401},
+			{nobody, "resets were asked for, from one network", forgot, 202},
+		} {
+			for i := range 5 {
+				if got := tt.once(); got.Status != tt.status {
+					t.Fatalf("%s: %s: try %d = %d %s", tt.who, tt.why, i, got.Status, got.Body)
+				}
+			}
+			for _, layer := range []string{"full", "locked"} {
+				for door, rows := range map[string][]any{
+					"command": operate(t, s, "limits.show", object{"who": tt.who})["limits"].([]any),
+					"API":     apiLimits(t, admin, tt.who),
+				} {
+					if row := rowAbout(rows, tt.why); row == nil || row["refused"] != true || row["since"] == nil || row["until"] == nil {
+						t.Errorf("%s, %s: the %s shows %v, want a refusal for %q", tt.who, layer, door, rows, tt.why)
+					}
+				}
+				want(t, tt.why, tt.once(), 429, "too-many-requests")
+			}
+			operate(t, s, "limits.clear", object{"who": tt.who})
+			if rows := apiLimits(t, admin, tt.who); len(rows) != 0 {
+				t.Errorf("%s, cleared: %v", tt.who, rows)
+			}
+			if got := tt.once(); got.Status != tt.status {
+				t.Errorf("%s: %s: cleared, a try = %d %s", tt.who, tt.why, got.Status, got.Body)
+			}
+		}
+	})
+}
+
+// The five tries of a code are shown too: whoever mistypes it is told why the right one does not work, and cleared it does.
+func TestTriesOfACodeAreShownAndCleared(t *testing.T) {
+	eachWith(t, atOneMoment, func(t *testing.T, s *ringwalltest.Server) {
+		c := from(s, "203.0.113.7")
+		const address, why = "typo@example.org", "tries of the code in a mail; its link works, and so does the code of a new mail"
+		want(t, "sign up", signUp(c, address, ringwalltest.Password), 202, "")
+		code := s.Mail(address, 1).Code
+		for range 5 {
+			want(t, "a wrong code", c.Post("/auth/v1/email/verify", object{"email": address, "code": "AAAA-AAAA"}), 422, "link-invalid")
+		}
+		c.Header.Set("X-Forwarded-For", "203.0.114.7") // where the counter of the address is another
+		want(t, "the right code", c.Post("/auth/v1/email/verify", object{"email": address, "code": code}), 422, "link-invalid")
+		if row := rowAbout(operate(t, s, "limits.show", object{"who": address})["limits"].([]any), why); row == nil || row["layer"] != "code" || row["refused"] != true || row["tries"] != 5.0 {
+			t.Errorf("the code is shown as %v", row)
+		}
+		operate(t, s, "limits.clear", object{"who": address})
+		if rows := operate(t, s, "limits.show", object{"who": address})["limits"].([]any); len(rows) != 0 {
+			t.Errorf("cleared: %v", rows)
+		}
+		want(t, "the right code, cleared", c.Post("/auth/v1/email/verify", object{"email": address, "code": code}), 204, "")
+	})
+}
+
+// atOneMoment has time stand still, behind a proxy, which names the client.
+func atOneMoment(o *ringwall.Options) {
+	behindProxy(o)
+	at := time.Now()
+	o.Now = func() time.Time { return at }
+}
+
+func apiLimits(t *testing.T, admin *ringwalltest.Client, who string) []any {
+	t.Helper()
+	got := admin.Get("/auth/v1/admin/limits?who=" + url.QueryEscape(who))
+	want(t, "limits of "+who, got, 200, "")
+	var out struct{ Limits []any }
+	got.Into(t, &out)
+	return out.Limits
+}
+
+// rowAbout is the row of limits with a reason; nil if there is none.
+func rowAbout(rows []any, why string) object {
+	for _, row := range rows {
+		if row := row.(object); row["why"] == why {
+			return row
+		}
+	}
+	return nil
 }
 
 // Whoever cannot sign in with the right password is shown as that, with the reason, by command and by API.

@@ -38,7 +38,7 @@ type limitsShow struct {
 
 // Help is the example.
 func (limitsShow) Help() string {
-	return "Attempts of a network address lie in the memory of the server: what a node has counted is shown there. A known device has counters of its own.\n\nExample:\n\n    ringwall limits show\n    ringwall limits show 203.0.113.1\n    ringwall limits show you@example.org"
+	return "Attempts of a network address lie in the memory of the server: what a node has counted is shown there. Of a mail address all counters are shown, also those of single networks, devices and sessions.\n\nExample:\n\n    ringwall limits show\n    ringwall limits show 203.0.113.1\n    ringwall limits show you@example.org"
 }
 
 // Run shows limits.

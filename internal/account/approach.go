@@ -102,12 +102,20 @@ func (s *Service) refuseTry(ctx context.Context, by identity.Actor, user identit
 	return tooMany(s.coarse(attempt)).Because(errTried)
 }
 
+// whomBytes is how much of a counter's key tells what it counts and for whom: the first of its parts. What more parts it
+// has, such as a session or a network, decides the rest. So all counters of somebody are found where nobody knows those.
+const whomBytes = 16
+
 func (s *Service) tryKey(what string, parts []string) []byte {
 	raw := [][]byte{[]byte(what)}
 	for _, p := range parts {
 		raw = append(raw, []byte(p))
 	}
-	return s.Keys.MAC(secret.Attempts, raw...)
+	key := s.Keys.MAC(secret.Attempts, raw...)
+	if len(parts) > 1 {
+		copy(key[:whomBytes], s.attemptsKey(what, parts[0]))
+	}
+	return key
 }
 
 func (s *Service) count(ctx context.Context, policy AttemptPolicy, what string, parts ...string) (tryOf, Attempt, error) {

@@ -102,7 +102,7 @@ func (s *Service) UseEmailLink(ctx context.Context, by identity.Actor, token, ty
 		if typed == "" {
 			return used, errProof
 		}
-		if err := s.proveHolder(ctx, by, proof{user: click.user.ID, row: click.user.ID, password: click.user.Password, what: "address", wrong: errWrong}, typed); err != nil {
+		if err := s.proveHolder(ctx, by, proof{user: click.user.ID, email: click.user.EmailCanonical, row: click.user.ID, password: click.user.Password, what: "address", wrong: errWrong}, typed); err != nil {
 			return used, err
 		}
 	}

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 
 	"github.com/ringwall/ringwall/input"
@@ -16,7 +17,7 @@ import (
 // Limited is one thing that counts against somebody, or keeps them out.
 type Limited struct {
 	Who         string
-	Layer       string // "global", "block", "lock", "reset", "deletion", "address", "sign-ups of an address", "api", "account" or "mails"
+	Layer       string // "global", "block", "lock", "reset", "deletion", "address", "sign-ups of an address", "api", "account", "code" or "mails"
 	Refused     bool   // the next try would be refused
 	Tries       int    // zero where nothing is counted
 	SinceMicros int64  // zero: not known
@@ -24,15 +25,45 @@ type Limited struct {
 	Why         string
 }
 
-// counted are the counters of a mail address that everybody shares, with what they count.
-func counted() [5]struct{ what, layer, why string } {
-	return [...]struct{ what, layer, why string }{
-		{"login", "account", "sign-ins from unknown devices"},
-		{"reset", "account", "uses of links to choose a password"},
-		{"signup from everywhere", "mails", "sign-ups were asked for"},
-		{"resend from everywhere", "mails", "mails to confirm were asked for"},
-		{"forgot from everywhere", "mails", "resets were asked for"},
+// counted is a kind of counter of an account or address that can hold somebody up, and what it counts.
+type counted struct {
+	what, layer, why string
+	policy           AttemptPolicy
+	person           bool // by the person's id, not by their address
+}
+
+// counters are all of them. Those that only spare somebody a second mail about the same thing hold nobody up.
+func (s *Service) counters() []counted {
+	return []counted{
+		{"login", "account", "sign-ins from unknown devices", s.Attempts, false},
+		{"login from device", "account", "sign-ins from a known device", s.Attempts, false},
+		{"reset", "account", "uses of links to choose a password", s.Attempts, false},
+		{"code", "account", "codes to confirm the address, from one network", s.Attempts, false},
+		{"confirm", "account", "passwords for a link or code to confirm the address", s.Attempts, false},
+		{"address", "account", "passwords for a link to a new address", s.Attempts, false},
+		{"reauthenticate", "account", "passwords to prove again who they are, in one session", s.Attempts, true},
+		{"export", "account", "downloads of their data", exportPolicy, true},
+		{"signup", "mails", "sign-ups were asked for, from one network", mailsOfANetwork, false},
+		{"resend", "mails", "mails to confirm were asked for, from one network", mailsOfANetwork, false},
+		{"forgot", "mails", "resets were asked for, from one network", mailsOfANetwork, false},
+		{"change address", "mails", "changes to this address were asked for, from one network", mailsOfANetwork, false},
+		{"signup from everywhere", "mails", "sign-ups were asked for", mailsAnHour, false},
+		{"resend from everywhere", "mails", "mails to confirm were asked for", mailsAnHour, false},
+		{"forgot from everywhere", "mails", "resets were asked for", mailsAnHour, false},
+		{"change address from everywhere", "mails", "changes to this address were asked for", mailsAnHour, false},
+		{"change address of", "mails", "changes of their address were asked for", emailChangesAnHour, true},
 	}
+}
+
+// begins is how the keys of these counters begin; nil for one of a person where there is nobody.
+func (s *Service) begins(c counted, email string, user identity.ID) []byte {
+	switch {
+	case !c.person:
+		return s.attemptsKey(c.what, email)[:whomBytes]
+	case user.IsZero():
+		return nil
+	}
+	return s.attemptsKey(c.what, user.String())[:whomBytes]
 }
 
 func (s *Service) attemptsKey(what, address string) []byte {
@@ -151,24 +182,43 @@ func (s *Service) accountLimits(ctx context.Context, email string) ([]Limited, e
 	if !user.ID.IsZero() {
 		list = append(list, s.held(email, limits.Look(ctx, s.API, "api", ratelimit.Text(user.ID.String())))...)
 	}
-	for _, c := range counted() {
-		counter, err := s.Store.Counter(ctx, s.attemptsKey(c.what, email), now)
+	tries, err := s.countedLimits(ctx, email, user.ID)
+	if err != nil {
+		return nil, err
+	}
+	pending, err := s.Store.SignupsByEmail(ctx, email)
+	if errors.Is(err, ErrMissing) {
+		err = nil
+	}
+	for _, p := range pending {
+		if p.CodeTries > 0 && p.CodeExpiresMicros() > now {
+			tries = append(tries, Limited{Who: email, Layer: "code", Refused: p.CodeTries >= codeTries, Tries: p.CodeTries, SinceMicros: p.CodeMicros, UntilMicros: p.CodeExpiresMicros(),
+				Why: "tries of the code in a mail; its link works, and so does the code of a new mail"})
+		}
+	}
+	return append(list, tries...), err
+}
+
+// countedLimits is what the counters of an address, and of its person, tell at this moment.
+func (s *Service) countedLimits(ctx context.Context, email string, user identity.ID) (list []Limited, err error) {
+	now := s.Now().UnixMicro()
+	for _, c := range s.counters() {
+		begin := s.begins(c, email, user)
+		if begin == nil {
+			continue
+		}
+		found, err := s.Store.Counters(ctx, begin, now)
 		if err != nil {
 			return nil, err
 		}
-		if counter.Tries == 0 {
-			continue
-		}
-		policy := s.Attempts
-		if c.layer == "mails" {
-			policy = mailsAnHour
-		}
-		l := Limited{Who: email, Layer: c.layer, Tries: counter.Tries, SinceMicros: counter.WindowMicros, UntilMicros: counter.WindowMicros + policy.WindowMicros, Why: c.why}
-		if counter.LockedMicros > now {
-			l.Refused, l.UntilMicros = true, counter.LockedMicros
-		}
-		if l.UntilMicros > now {
-			list = append(list, l)
+		for _, counter := range found {
+			locked, until := counter.LockedMicros != 0, counter.WindowMicros+c.policy.WindowMicros
+			if locked {
+				until = counter.LockedMicros
+			}
+			if counter.Tries > 0 && until > now {
+				list = append(list, Limited{Who: email, Layer: c.layer, Refused: locked || counter.Tries >= c.policy.Max, Tries: counter.Tries, SinceMicros: counter.WindowMicros, UntilMicros: until, Why: c.why})
+			}
 		}
 	}
 	return list, nil
@@ -189,28 +239,33 @@ func (s *Service) ClearLimits(ctx context.Context, by identity.Actor, who, reaso
 		delete(private, "address")
 		private["email"] = email
 	}
+	var person identity.ID
 	err = s.Store.Change(ctx, by, func(ctx context.Context, tx Tx) (audit.Event, error) {
 		event := audit.Event{Name: audit.AuthzAdmin, Reason: "limits cleared", Private: private}
 		if err := s.stillOperator(ctx, tx, by); err != nil || email == "" {
 			return event, err
 		}
-		for _, c := range counted() {
-			if err := tx.ClearAttempts(ctx, s.attemptsKey(c.what, email)); err != nil {
-				return event, err
+		user, err := tx.UserByEmail(ctx, email)
+		if err != nil && !errors.Is(err, ErrMissing) {
+			return event, err
+		}
+		person = user.ID
+		for _, c := range s.counters() {
+			if begin := s.begins(c, email, person); begin != nil {
+				if err := tx.ClearCounters(ctx, begin); err != nil {
+					return event, err
+				}
 			}
 		}
-		return event, nil
+		return event, tx.ClearSignupTries(ctx, email)
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if email == "" {
+	case email == "":
 		s.Addresses.Clear(ctx, address)
-		return nil
+	case !person.IsZero() && s.API != nil:
+		return s.API.Clear(ctx, ratelimit.Text(person.String()))
 	}
-	user, _, err := s.userAt(ctx, email, identity.ID{}, false)
-	if err == nil && !user.ID.IsZero() && s.API != nil {
-		err = s.API.Clear(ctx, ratelimit.Text(user.ID.String()))
-	}
-	return err
+	return nil
 }

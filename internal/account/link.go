@@ -234,6 +234,7 @@ func (s *Service) barred(ctx context.Context, by identity.Actor, user User, lang
 // proof is the password that somebody must know who holds a mailed link and is not signed in.
 type proof struct {
 	user     identity.ID // whose account it is about; zero while there is none
+	email    string      // canonical
 	row      identity.ID // the row that the password stands in, sealed
 	password []byte
 	what     string // for the counter and the audit log
@@ -242,7 +243,7 @@ type proof struct {
 
 // proveHolder checks the password. A right one costs no try.
 func (s *Service) proveHolder(ctx context.Context, by identity.Actor, p proof, typed string) error {
-	try, err := s.reserve(ctx, by, p.user, p.what, p.row.String())
+	try, err := s.reserve(ctx, by, p.user, p.what, p.email, p.row.String())
 	if err == nil {
 		err = s.admit(ctx, by, proven(by, p.row), &try)
 	}

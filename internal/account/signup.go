@@ -265,7 +265,7 @@ func (s *Service) confirm(ctx context.Context, by identity.Actor, signup Signup,
 		if typed == "" {
 			return errPassword
 		}
-		if err := s.proveHolder(ctx, by, proof{row: signup.ID, password: signup.Password, what: "confirm", wrong: errUnchosen}, typed); err != nil {
+		if err := s.proveHolder(ctx, by, proof{email: signup.EmailCanonical, row: signup.ID, password: signup.Password, what: "confirm", wrong: errUnchosen}, typed); err != nil {
 			return err
 		}
 	}

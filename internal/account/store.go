@@ -190,6 +190,8 @@ type Store interface {
 	limits.BlockStore
 	// Counter is how a counter stands; zero if it is not there, or its past is forgotten.
 	Counter(ctx context.Context, key []byte, nowMicros int64) (Counter, error)
+	// Counters are the counters whose keys begin so, those that are locked first, then the youngest; at most a hundred.
+	Counters(ctx context.Context, begin []byte, nowMicros int64) ([]Counter, error)
 	// Change runs change in one transaction, with the audit event that it returns and the mails that it queued:
 	// all or nothing. An event without a name is an error. The function may run more than once and must only
 	// touch the transaction; it must not wait for anything else, because on SQLite others share its turn.
@@ -227,6 +229,7 @@ type Tx interface {
 	Record(ctx context.Context, event audit.Event) error // an event besides the one returned
 	Enqueue(ctx context.Context, message mail.Message) error
 	ClearAttempts(ctx context.Context, key []byte) error
+	ClearCounters(ctx context.Context, begin []byte) error // all whose keys begin so
 }
 
 // UserTx changes people.
@@ -258,7 +261,8 @@ type SignupTx interface {
 	ReplaceSignupSecrets(ctx context.Context, id identity.ID, tokenMAC, codeMAC []byte, nowMicros int64) error
 	TakeSignup(ctx context.Context, id identity.ID, tokenMAC []byte, nowMicros int64) (bool, error) // still that token, not expired
 	DeleteSignups(ctx context.Context, canonical string) error
-	InsertReset(ctx context.Context, reset Reset) error // the oldest beyond ten of a person go
+	ClearSignupTries(ctx context.Context, canonical string) error // of the codes of an address
+	InsertReset(ctx context.Context, reset Reset) error           // the oldest beyond ten of a person go
 	TakeReset(ctx context.Context, tokenMAC []byte, nowMicros int64) (bool, error)
 	DeleteResets(ctx context.Context, user identity.ID) error
 }

@@ -23,7 +23,7 @@ func (in *whoQuery) readPath(r *http.Request) error {
 
 type limitInfo struct {
 	Who     string `json:"who"`
-	Layer   string `json:"layer" doc:"Such as global, block, lock, reset, deletion, address, account or mails."`
+	Layer   string `json:"layer" doc:"Such as global, block, lock, reset, deletion, address, account, code or mails."`
 	Refused bool   `json:"refused" doc:"The next try would be refused."`
 	Tries   int    `json:"tries" doc:"Zero where nothing is counted."`
 	Since   string `json:"since,omitempty" format:"date-time" doc:"Missing: not known."`

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -56,6 +57,15 @@ var readCounter = sqlsafe.New(`
 	FROM ringwall_attempts
 	WHERE key = $1 AND expires_micros > $2`)
 
+var readCounters = sqlsafe.New(`
+	SELECT tries, window_micros, locked_micros
+	FROM ringwall_attempts
+	WHERE key BETWEEN $1 AND $2 AND expires_micros > $3
+	ORDER BY CASE WHEN locked_micros > $3 THEN 0 ELSE 1 END, window_micros DESC
+	LIMIT 100`)
+
+var clearCounters = sqlsafe.New(`DELETE FROM ringwall_attempts WHERE key BETWEEN $1 AND $2`)
+
 var clearAttempts = sqlsafe.New(`DELETE FROM ringwall_attempts WHERE key = $1`)
 
 var giveBack = sqlsafe.New(`
@@ -102,13 +112,25 @@ func (s *Store) GiveBack(ctx context.Context, key []byte, nowMicros int64) error
 
 // Counter reads a counter; see [account.Store].
 func (s *Store) Counter(ctx context.Context, key []byte, nowMicros int64) (c account.Counter, err error) {
-	found, err := many(ctx, s.q, func(row scanner) (c account.Counter, err error) {
-		return c, row.Scan(&c.Tries, &c.WindowMicros, &c.LockedMicros)
-	}, readCounter.With(key, nowMicros))
+	found, err := many(ctx, s.q, scanCounter, readCounter.With(key, nowMicros))
 	if len(found) == 1 {
 		c = found[0]
 	}
 	return c, err
+}
+
+// Counters reads all counters whose keys begin so; see [account.Store].
+func (s *Store) Counters(ctx context.Context, begin []byte, nowMicros int64) ([]account.Counter, error) {
+	return many(ctx, s.q, scanCounter, readCounters.With(begin, last(begin), nowMicros))
+}
+
+func scanCounter(row scanner) (c account.Counter, err error) {
+	return c, row.Scan(&c.Tries, &c.WindowMicros, &c.LockedMicros)
+}
+
+// last is behind every key that begins so: keys are MACs of thirty-two bytes.
+func last(begin []byte) []byte {
+	return append(bytes.Clone(begin), bytes.Repeat([]byte{0xff}, 32)...)
 }
 
 func firstOf(attempts []account.Attempt) account.Attempt {
@@ -120,5 +142,10 @@ func firstOf(attempts []account.Attempt) account.Attempt {
 
 func (c *change) ClearAttempts(ctx context.Context, key []byte) error {
 	_, err := c.turn.exec(ctx, clearAttempts.With(key))
+	return err
+}
+
+func (c *change) ClearCounters(ctx context.Context, begin []byte) error {
+	_, err := c.turn.exec(ctx, clearCounters.With(begin, last(begin)))
 	return err
 }

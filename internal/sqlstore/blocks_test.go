@@ -3,6 +3,8 @@ package sqlstore_test
 import (
 	"context"
 	"net/netip"
+	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -60,6 +62,40 @@ func TestCounter(t *testing.T) {
 		}
 		if got, err := store.Counter(ctx, []byte("nobody"), start); err != nil || got != (account.Counter{}) {
 			t.Errorf("Counter of nobody = %+v, %v", got, err)
+		}
+	})
+}
+
+// All counters whose keys begin alike are found and cleared, and no other; a hundred at most are read, the locked ones first.
+func TestCountersThatBeginAlike(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db testdb.DB) {
+		store, ctx := open(t, db), t.Context()
+		begin := "\x00\xff\xfe"
+		reserve(t, store, "\x00\xff\xfd\xff", start)
+		reserve(t, store, "\x00\xff\xff", start)
+		reserve(t, store, begin+"\x00old", start)
+		reserve(t, store, begin+"\xff\xff\xff", start+second)
+		for range 6 {
+			reserve(t, store, begin, start-second)
+		}
+		want := []account.Counter{{Tries: 6, WindowMicros: start - second, LockedMicros: start - second + minute}, {Tries: 1, WindowMicros: start + second}, {Tries: 1, WindowMicros: start}}
+		if got, err := store.Counters(ctx, []byte(begin), start); err != nil || !slices.Equal(got, want) {
+			t.Errorf("Counters = %+v, %v, want %+v", got, err, want)
+		}
+		for i := range 100 {
+			reserve(t, store, begin+"more"+strconv.Itoa(i), start)
+		}
+		if got, err := store.Counters(ctx, []byte(begin), start); err != nil || len(got) != 100 || got[0] != want[0] {
+			t.Errorf("of 103 Counters reads %d, %v, first %+v", len(got), err, got[:1])
+		}
+		if got, err := store.Counters(ctx, []byte(begin), start+24*hour); err != nil || len(got) != 0 {
+			t.Errorf("a day later Counters = %+v, %v", got, err)
+		}
+		change(t, store, func(ctx context.Context, tx account.Tx) error { return tx.ClearCounters(ctx, []byte(begin)) })
+		for of, want := range map[string]int{begin: 0, "\x00\xff\xfd": 1, "\x00\xff\xff": 1} {
+			if got, err := store.Counters(ctx, []byte(of), start); err != nil || len(got) != want {
+				t.Errorf("cleared, Counters of %q = %+v, %v, want %d", of, got, err, want)
+			}
 		}
 	})
 }

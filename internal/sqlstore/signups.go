@@ -48,7 +48,8 @@ var (
 		SET code_tries = code_tries + 1
 		WHERE email_canonical = $1 AND code_tries < $2 AND code_micros > $3
 		RETURNING id, email, email_canonical, display_name, network, password, token_mac, code_mac, flow_mac, code_tries, code_micros, created_micros, expires_micros`)
-	deleteSignups = sqlsafe.New(`DELETE FROM ringwall_signups WHERE email_canonical = $1`)
+	clearSignupTries = sqlsafe.New(`UPDATE ringwall_signups SET code_tries = 0 WHERE email_canonical = $1`)
+	deleteSignups    = sqlsafe.New(`DELETE FROM ringwall_signups WHERE email_canonical = $1`)
 )
 
 func (r reader) SignupByToken(ctx context.Context, tokenMAC []byte) (account.Signup, error) {
@@ -97,6 +98,11 @@ func (s *Store) CountSignupTries(ctx context.Context, canonical string, most int
 		return err
 	})
 	return open, err
+}
+
+func (c *change) ClearSignupTries(ctx context.Context, canonical string) error {
+	_, err := c.turn.exec(ctx, clearSignupTries.With(clean(canonical)))
+	return err
 }
 
 func (c *change) DeleteSignups(ctx context.Context, canonical string) error {
