@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,7 +16,8 @@ import (
 	"github.com/ringwall/ringwall/internal/problem"
 )
 
-// The control socket speaks HTTP: POST /v1/operate {"name": …, "input": …} → {"output": …}, or a problem document.
+// The control socket speaks HTTP: POST /v1/operate {"name": …, "input": …} → {"output": …}, or a problem document. GET /v1/alive
+// is a sign of life.
 
 const controlMaxBytes = 1 << 20
 
@@ -38,6 +38,7 @@ type operatorKey struct{}
 // controlServer answers at the control socket.
 func controlServer(operate operation, logger *slog.Logger) *http.Server {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/alive", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("POST /v1/operate", func(w http.ResponseWriter, r *http.Request) {
 		var in controlRequest
 		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, controlMaxBytes))
@@ -85,29 +86,20 @@ func userName(uid string) string {
 
 // socketDoor operates through the server that holds the data folder.
 type socketDoor struct {
-	client *http.Client
-	first  chan net.Conn // the connection that proved the server, until it is used
+	client   *http.Client
+	data     string
+	patience patience
 }
 
-// openSocketDoor returns [errNoServer] if none answers.
-func openSocketDoor(ctx context.Context, data string) (*socketDoor, error) {
-	dialling, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	conn, err := dialSocket(dialling, data)
-	if err != nil {
+// openSocketDoor returns [errNoServer] if there is none, and [silent] if it gives no sign of life: what it is not given is not
+// done when it goes on.
+func openSocketDoor(ctx context.Context, data string, p patience) (*socketDoor, error) {
+	transport := &http.Transport{MaxIdleConns: 1, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dialSocket(ctx, data) }}
+	d := &socketDoor{&http.Client{Transport: transport}, data, p}
+	if err := d.alive(ctx); err != nil {
 		return nil, err
 	}
-	first := make(chan net.Conn, 1)
-	first <- conn
-	transport := &http.Transport{MaxIdleConns: 1, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		select {
-		case conn := <-first:
-			return conn, nil
-		default:
-			return dialSocket(ctx, data)
-		}
-	}}
-	return &socketDoor{&http.Client{Transport: transport}, first}, nil
+	return d, nil
 }
 
 func (d *socketDoor) operate(ctx context.Context, name string, input []byte) ([]byte, error) {
@@ -115,6 +107,9 @@ func (d *socketDoor) operate(ctx context.Context, name string, input []byte) ([]
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	go d.watch(ctx, name, giveUp)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://control/v1/operate", bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -123,13 +118,16 @@ func (d *socketDoor) operate(ctx context.Context, name string, input []byte) ([]
 	response, err := d.client.Do(request)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, context.Cause(ctx)
 		}
-		return nil, fmt.Errorf("the server does not answer on its control socket: %w", errors.Unwrap(err))
+		return nil, noAnswer(err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	answer, err := io.ReadAll(response.Body)
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		return nil, fmt.Errorf("the server stopped in the middle of its answer: %w", err)
 	}
 	if response.StatusCode != http.StatusOK {
@@ -144,12 +142,7 @@ func (d *socketDoor) operate(ctx context.Context, name string, input []byte) ([]
 
 func (d *socketDoor) close() error {
 	d.client.CloseIdleConnections()
-	select {
-	case unused := <-d.first:
-		return unused.Close()
-	default:
-		return nil
-	}
+	return nil
 }
 
 // problemOf makes an error of a problem document.

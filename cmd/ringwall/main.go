@@ -55,6 +55,8 @@ type app struct {
 	in      io.Reader
 	out     io.Writer
 	err     io.Writer
+
+	patience patience // with a running server
 }
 
 func main() {

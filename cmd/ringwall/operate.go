@@ -63,7 +63,7 @@ func (a *app) openDoor(ctx context.Context, flags settingFlags) (door, error) {
 		return nil, refused{"the command", faults}
 	}
 	for started := time.Now(); ; {
-		d, err := openSocketDoor(ctx, v.Data)
+		d, err := openSocketDoor(ctx, v.Data, a.patience)
 		if err == nil {
 			if err := sameDatabase(v); err != nil {
 				return nil, errors.Join(err, d.close())

@@ -69,7 +69,7 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 // waitReady waits for the server that holds a data folder: waitready ringwall-data
 func waitReady(ts *testscript.TestScript, _ bool, args []string) {
 	for range 1200 { // a minute: scripts run side by side
-		d, err := openSocketDoor(context.Background(), ts.MkAbs(args[0]))
+		d, err := openSocketDoor(context.Background(), ts.MkAbs(args[0]), patience{})
 		if err == nil {
 			ts.Check(d.close())
 			return

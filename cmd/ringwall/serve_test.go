@@ -298,7 +298,7 @@ func TestServeOutlivesTheReaderOfItsLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 { // each writes a line to the log
-		d, err := openSocketDoor(t.Context(), data)
+		d, err := openSocketDoor(t.Context(), data, patience{})
 		if err != nil {
 			t.Fatalf("the server is gone: %v", err)
 		}

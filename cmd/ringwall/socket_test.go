@@ -58,7 +58,7 @@ func TestControlSocketCarriesOperations(t *testing.T) {
 			if err != nil || info.Mode().Perm() != 0o600 {
 				t.Fatalf("the socket has mode %v, %v, want 0600", info.Mode(), err)
 			}
-			d, err := openSocketDoor(t.Context(), data)
+			d, err := openSocketDoor(t.Context(), data, patience{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -86,7 +86,7 @@ func TestControlSocketTellsOperatorsWhatWentWrong(t *testing.T) {
 		"broken":  errors.New("disk full; token=c0ffee"),
 	}
 	serveSocket(t, data, func(_ context.Context, _, name string, _ []byte) ([]byte, error) { return nil, answers[name] })
-	d, err := openSocketDoor(t.Context(), data)
+	d, err := openSocketDoor(t.Context(), data, patience{})
 	if err != nil {
 		t.Fatal(err)
 	}
