@@ -31,9 +31,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -75,7 +77,7 @@ func (a *app) run(ctx context.Context) int {
 	parser, err := kong.New(newCommands(), kong.Name("ringwall"),
 		kong.Description("Authentication and authorisation for a backend."),
 		kong.Writers(a.out, a.err), kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
-		kong.Bind(a), kong.BindTo(ctx, (*context.Context)(nil)))
+		kong.Bind(a), kong.BindTo(ctx, (*context.Context)(nil)), kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(readDuration)))
 	if err != nil {
 		return a.fail(err)
 	}
@@ -87,6 +89,20 @@ func (a *app) run(ctx context.Context) int {
 		return a.fail(err)
 	}
 	return 0
+}
+
+// readDuration reads how long something takes, from a flag.
+func readDuration(parsed *kong.DecodeContext, into reflect.Value) error {
+	var text string
+	if err := parsed.Scan.PopValueInto("duration", &text); err != nil {
+		return err
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return fmt.Errorf("%q is no length of time. Write it in hours, minutes or seconds, such as 24h or 90m", text)
+	}
+	into.SetInt(int64(d))
+	return nil
 }
 
 // misuse is an error of whoever typed the command.
