@@ -2,9 +2,11 @@ package sqlstore_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/url"
 	"os"
@@ -289,4 +291,38 @@ func writeUntilKilled(t *testing.T, db testdb.DB) {
 		}()
 	}
 	time.Sleep(time.Minute)
+}
+
+// Nobody is asked to wait for a file that is no database, or is damaged: no time mends it. It stays as it is.
+func TestAFileThatIsNoDatabase(t *testing.T) {
+	for name, spoil := range map[string]func([]byte) []byte{
+		"another file": func([]byte) []byte { return []byte("These are the notes of somebody.\n") },
+		"damaged": func(content []byte) []byte { // the schema, behind a head that is whole
+			for i := 100; i < 4096; i++ {
+				content[i] = 0xff
+			}
+			return content
+		},
+	} {
+		db := testdb.SQLite(t)
+		if err := open(t, db).Close(); err != nil {
+			t.Fatal(err)
+		}
+		path := strings.TrimPrefix(db.DSN, "sqlite:")
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spoilt := spoil(content)
+		if err := os.WriteFile(path, spoilt, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err = sqlstore.Open(t.Context(), sqlstore.Config{Database: db.DSN, Log: slog.New(slog.DiscardHandler), Now: time.Now})
+		if p, ok := errors.AsType[*problem.Error](err); ok || err == nil || !strings.Contains(err.Error(), path+" is no SQLite database, or is damaged") || !strings.Contains(err.Error(), "restore a backup") {
+			t.Errorf("%s: Open = %v (%v), want what to do", name, err, p)
+		}
+		if kept, err := os.ReadFile(path); err != nil || !bytes.Equal(kept, spoilt) {
+			t.Errorf("%s: the file was changed: %v", name, err)
+		}
+	}
 }

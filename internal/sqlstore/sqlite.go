@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/ringwall/ringwall/sqlsafe"
 )
@@ -32,6 +33,10 @@ func openSQLite(ctx context.Context, config Config, path string) (*Store, error)
 		return nil, err
 	}
 	if err := openSchema(ctx, writing, onSQLite); err != nil {
+		if broken, ok := errors.AsType[*sqlite.Error](err); ok && (broken.Code()&0xff == sqlite3.SQLITE_NOTADB || broken.Code()&0xff == sqlite3.SQLITE_CORRUPT) {
+			err = errBroken(path, broken) // to wait mends nothing
+			return nil, errors.Join(err, writing.Close())
+		}
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), writing.Close())
 	}
 	reading, err := openFile(path, "_query_only=1", readers)
@@ -41,6 +46,12 @@ func openSQLite(ctx context.Context, config Config, path string) (*Store, error)
 	s := &Store{config: config, reader: reader{q: pool{db: sqlsafe.Wrap(reading)}, now: config.Now}}
 	s.engine = startWriter(s, writing, reading)
 	return s, nil
+}
+
+// errBroken tells what to do about a file that SQLite cannot read.
+func errBroken(path string, cause *sqlite.Error) error {
+	return fmt.Errorf("%s is no SQLite database, or is damaged (%s). If it is another file, name the database that you mean. If it was one, keep what is there and restore a backup of it, with its master key. "+
+		"If nothing was ever stored in it, move it away: a new one is made", path, cause.Error())
 }
 
 // makeFile makes the file readable by its owner alone, before SQLite would make it readable by others. The files that
