@@ -7,8 +7,6 @@ import (
 	"maps"
 	"net/netip"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,9 +17,9 @@ import (
 	"github.com/ringwall/ringwall/headers"
 	"github.com/ringwall/ringwall/input"
 	"github.com/ringwall/ringwall/internal/account"
+	"github.com/ringwall/ringwall/internal/chain"
 	"github.com/ringwall/ringwall/internal/limits"
 	"github.com/ringwall/ringwall/internal/problem"
-	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/sessions"
 	"github.com/ringwall/ringwall/internal/sqlstore"
 	"github.com/ringwall/ringwall/internal/webhook"
@@ -244,6 +242,11 @@ func (o Options) checkMail() error {
 }
 
 func (o Options) checkProxies() error {
+	if o.TrustedProxyHeader != "" {
+		if err := chain.CheckProxyHeader(o.TrustedProxyHeader); err != nil {
+			return fmt.Errorf("TrustedProxyHeader %w", err)
+		}
+	}
 	if (len(o.TrustedProxies) == 0) != (o.TrustedProxyHeader == "") {
 		return errors.New("TrustedProxies and TrustedProxyHeader belong together: name the proxy's network and the one header it sets")
 	}
@@ -366,27 +369,6 @@ func checkTransport(name, database string) error {
 		return errors.New(name + " is on another machine without a verified connection: add sslmode=verify-full to its address (and sslrootcert for a certificate authority of your own)")
 	}
 	return err
-}
-
-// masterKey reads the key, or makes it where a single machine keeps its own.
-func (o Options) masterKey() (secret.MasterKey, error) {
-	if !o.MasterKey.IsZero() {
-		return secret.ParseMasterKey(o.MasterKey)
-	}
-	path, sqlite := o.MasterKeyFile, strings.HasPrefix(o.Database, "sqlite:")
-	if path == "" && !sqlite {
-		return secret.MasterKey{}, errors.New("the master key is missing: set MasterKey or MasterKeyFile, the same on every node (32 random bytes: openssl rand -hex 32)")
-	}
-	if path == "" {
-		path = filepath.Join(filepath.Dir(strings.TrimPrefix(o.Database, "sqlite:")), "master.key")
-		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-			if _, err := os.Stat(strings.TrimPrefix(o.Database, "sqlite:")); err == nil {
-				return secret.MasterKey{}, fmt.Errorf("the database is there, but its master key %s is not: restore the key, without it nothing sealed can be read", path)
-			}
-			return secret.MakeMasterKey(path)
-		}
-	}
-	return secret.ReadMasterKey(path)
 }
 
 func (o Options) sessionOptions() sessions.Options {

@@ -129,7 +129,7 @@ type Options struct {
 	// TrustedProxies are the networks from which TrustedProxyHeader is believed: not everybody, but in development.
 	TrustedProxies []netip.Prefix
 
-	// TrustedProxyHeader is the one header that carries the client's address, such as "X-Forwarded-For". Default: none is believed.
+	// TrustedProxyHeader is the one header that carries the client's address, such as "X-Forwarded-For"; one with another meaning, which clients write, is refused. Default: none is believed.
 	TrustedProxyHeader string
 
 	// LimitMails is how many mails a minute strangers may cause, on all nodes together, by sign-ups, resets and new links.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ringwall/ringwall/input"
+	"github.com/ringwall/ringwall/internal/chain"
 	mailer "github.com/ringwall/ringwall/internal/mail"
 	"github.com/ringwall/ringwall/internal/secret"
 	"github.com/ringwall/ringwall/internal/settings"
@@ -134,11 +135,8 @@ func (c *checker) proxies() {
 			c.fault("TRUSTED_PROXIES", network.String()+" is everybody: anybody could claim any address. Name the proxy's address.")
 		}
 	}
-	for _, r := range c.TrustedProxyHeader {
-		if r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') {
-			c.fault("TRUSTED_PROXY_HEADER", strconv.Quote(c.TrustedProxyHeader)+" is not the name of one header. Write it as X-Forwarded-For.")
-			return
-		}
+	if err := chain.CheckProxyHeader(c.TrustedProxyHeader); err != nil && c.TrustedProxyHeader != "" {
+		c.fault("TRUSTED_PROXY_HEADER", strconv.Quote(c.TrustedProxyHeader)+" "+err.Error()+".")
 	}
 }
 

@@ -34,7 +34,7 @@ func reach() []Setting {
 		{Name: "TRUSTED_PROXIES", Example: "127.0.0.1,10.0.0.0/24", Users: Serve, into: func(v *Values) any { return &v.TrustedProxies },
 			Help: "The addresses or networks of the proxies in front, separated by commas; only their TRUSTED_PROXY_HEADER is believed."},
 		{Name: "TRUSTED_PROXY_HEADER", Example: "X-Forwarded-For", Users: Serve, into: func(v *Values) any { return &v.TrustedProxyHeader },
-			Help: "The one header in which these proxies name the client's address."},
+			Help: "The one header in which these proxies name the client's address; one with another meaning, such as Cookie or Host, is refused."},
 		{Name: "ADMIN_NETWORKS", Default: "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7", Example: "127.0.0.1,203.0.113.0/24", Users: servers, into: func(v *Values) any { return &v.AdminNetworks },
 			Help: "The addresses or networks from which administrators may act; behind a proxy that is not in TRUSTED_PROXIES nobody is in them."},
 		// #nosec G101 -- an example
