@@ -21,8 +21,8 @@ import (
 	"time"
 )
 
-// patience is how long a step may take on a busy machine.
-const patience = time.Minute
+// aMinute is how long a step may take on a busy machine.
+const aMinute = time.Minute
 
 // running is `ringwall serve` in this process.
 type running struct {
@@ -71,7 +71,7 @@ func startServe(t *testing.T, more ...string) *running {
 			t.Errorf("serve ended with status %d: %s", status, r.log)
 		}
 	})
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(aMinute); time.Now().Before(deadline); {
 		if strings.Contains(r.log.String(), `"description":"ready"`) {
 			return r
 		}
@@ -90,7 +90,7 @@ func trusting() *http.Client {
 	return &http.Client{
 		Transport:     &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true, ForceAttemptHTTP2: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Timeout:       patience,
+		Timeout:       aMinute,
 	}
 }
 
@@ -240,7 +240,7 @@ func TestServeFinishesRequestsThatAreUnderWay(t *testing.T) {
 	if _, err := io.WriteString(conn, body[10:]); err != nil {
 		t.Fatal(err)
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	_ = conn.SetReadDeadline(time.Now().Add(aMinute))
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatalf("a request under way was cut off: %v", err)
@@ -256,14 +256,14 @@ func TestServeFinishesRequestsThatAreUnderWay(t *testing.T) {
 		if !strings.Contains(r.log.String(), `"description":"stopped"`) {
 			t.Errorf("the end was not logged: %s", r.log)
 		}
-	case <-time.After(patience):
+	case <-time.After(aMinute):
 		t.Error("serve does not end")
 	}
 }
 
 func refusedSoon(t *testing.T, address string) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(aMinute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
 		if err != nil {
 			return
