@@ -26,9 +26,10 @@ type Route struct {
 	// nothing that is somebody's, and insist on a content type that no form has.
 	Open bool
 
-	// AnyHost answers under hosts that are not listed too. Its answer must be the same for everybody, byte for byte, and name no
-	// host: whoever leads a name of theirs here (DNS rebinding), or a cache that forgets the host, gains nothing.
-	AnyHost bool
+	// AnyHost says which requests are answered under hosts that are not listed too; nil: none. Their answers must be the same for
+	// everybody, byte for byte, and name no host: whoever leads a name of theirs here (DNS rebinding), or a cache that forgets the
+	// host, gains nothing.
+	AnyHost func(*http.Request) bool
 
 	// What the API says and takes; empty for pages.
 	Page   bool         // answers HTML, errors included

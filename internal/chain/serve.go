@@ -109,7 +109,7 @@ func (c *Chain) serve(pattern string, route Route) http.Handler {
 	check, isCheck := route.Handler.(Check)
 	counted := c.API != nil && route.Ordinary()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p := proof{facts: facts{route: pattern, page: route.Page}, open: route.Open, anyHost: route.AnyHost}
+		p := proof{facts: facts{route: pattern, page: route.Page}, open: route.Open, anyHost: route.AnyHost != nil && route.AnyHost(r)}
 		if !c.enter(w, r, &p) {
 			return
 		}

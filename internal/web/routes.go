@@ -62,7 +62,7 @@ func (w *Web) Routes() []chain.Route {
 	// Alike for all: nobody is asked who they are, so no answer that a cache may keep sets a cookie; and the page that tells
 	// somebody that their host is not served here looks like the others.
 	static := w.route("GET", "/static/{name}", public, "Style sheet, icon and script", (*visit).static)
-	static.Open, static.AnyHost = true, true
+	static.Open, static.AnyHost = true, w.isStatic
 	routes = append(routes, static)
 	if w.Operations != nil {
 		routes = append(routes, w.route("GET", "/docs", public, "The API, readable", (*visit).docs))

@@ -51,6 +51,12 @@ func (w *Web) readStatic() error {
 // asset is the address of a static file.
 func (w *Web) asset(name string) string { return w.addresses[name] }
 
+// isStatic reports whether a request for /static/{name} names a file.
+func (w *Web) isStatic(r *http.Request) bool {
+	_, ok := w.files[r.PathValue("name")]
+	return ok
+}
+
 // static answers GET /static/{name}. There is no listing, and no name but the hashed one.
 func (v *visit) static() {
 	f, ok := v.web.files[v.r.PathValue("name")]
