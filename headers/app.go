@@ -162,7 +162,10 @@ func (w *headWriter) Flush() {
 // Hijack is for handlers that ask for [http.Hijacker].
 func (w *headWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
-	w.sent = w.sent || err == nil
+	if err == nil { // whoever writes the head of a 101 by hand takes it from Header, as httputil.ReverseProxy does
+		w.finish()
+		w.sent = true
+	}
 	return conn, buffered, err
 }
 

@@ -188,6 +188,7 @@ func TestAppKeepsTheServersAbilities(t *testing.T) {
 				return
 			}
 			defer func() { _ = conn.Close() }()
+			check(t, w.Header(), nil) // what is written by hand is taken from there, by httputil.ReverseProxy
 			_, _ = conn.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Own: 1\r\n\r\n"))
 		}
 	})
