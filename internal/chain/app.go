@@ -45,7 +45,7 @@ func (v *visit) describe() *Request {
 	if !address.IsValid() {
 		address = v.chain.address(v.came)
 	}
-	actor := session.ProofOf(v).Actor // and not the Session, which is the application's to change
+	actor := session.ProofOf(v).Actor // and not the fields of the Session, which are the application's to change
 	known := facts{
 		route: v.route, page: v.page, signedIn: actor.Kind() == identity.Person, bearer: v.bearer, bound: v.bound,
 		session: sessions.Session{ID: actor.Session(), User: actor.Subject().ID(), Bearer: v.bearer}, person: v.person, pre: v.pre,

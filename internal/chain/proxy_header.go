@@ -25,11 +25,11 @@ func CheckProxyHeader(name string) error {
 func otherHeaders() []string {
 	return []string{
 		"accept", "authorization", "cache-control", "connection", "cookie", "date", "dnt", "etag", "expect", "from", "host", "idempotency-key", "keep-alive", "last-event-id", "location",
-		"max-forwards", "origin", "pragma", "prefer", "priority", "range", "referer", "server", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade", "upgrade-insecure-requests",
+		"max-forwards", "origin", "pragma", "prefer", "priority", "proxy-authenticate", "proxy-authorization", "proxy-connection", "range", "referer", "server", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade", "upgrade-insecure-requests",
 		"user-agent", "vary", "via", "warning", "x-csrf-token", "x-forwarded-host", "x-forwarded-port", "x-forwarded-prefix", "x-forwarded-proto", "x-request-id", "x-requested-with",
 	}
 }
 
 func otherFamilies() []string {
-	return []string{"accept-", "access-control-", "content-", "if-", "proxy-", "sec-", "x-ringwall-"}
+	return []string{"accept-", "access-control-", "content-", "if-", "sec-", "x-ringwall-"}
 }

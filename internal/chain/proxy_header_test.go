@@ -11,7 +11,7 @@ import (
 // A header that every client writes, or that cannot hold an address, would make limits and blocks count what clients say, or nobody.
 func TestHeadersThatNameNoClient(t *testing.T) {
 	for _, name := range []string{
-		"X-Forwarded-For", "x-forwarded-for", "Forwarded", "X-Real-IP", "CF-Connecting-IP", "True-Client-IP", "Fly-Client-IP", "X-Client-IP", "X-Envoy-External-Address", "Fastly-Client-IP", "X-Azure-ClientIP",
+		"X-Forwarded-For", "x-forwarded-for", "Forwarded", "X-Real-IP", "CF-Connecting-IP", "True-Client-IP", "Fly-Client-IP", "X-Client-IP", "Proxy-Client-IP", "X-Envoy-External-Address", "Fastly-Client-IP", "X-Azure-ClientIP",
 	} {
 		if err := chain.CheckProxyHeader(name); err != nil {
 			t.Errorf("%s %v", name, err)
