@@ -23,6 +23,7 @@ const grantText = `
 			allowed := CASE
 				WHEN named IN ('ringwall_migrations', 'ringwall_audit_shift') THEN 'SELECT'
 				WHEN named IN ('ringwall_audit', 'ringwall_audit_seals', 'ringwall_keys', 'ringwall_facts') THEN 'SELECT, INSERT'
+				WHEN named = 'ringwall_session_epoch' THEN 'SELECT, UPDATE'
 				ELSE 'SELECT, INSERT, UPDATE, DELETE' END;
 			EXECUTE format('REVOKE ALL ON TABLE %I FROM PUBLIC, %I', named, runtime);
 			EXECUTE format('GRANT ' || allowed || ' ON TABLE %I TO %I', named, runtime);

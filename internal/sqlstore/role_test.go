@@ -38,6 +38,7 @@ func TestRuntimeRoleCannot(t *testing.T) {
 		`DELETE FROM ringwall_keys`,
 		`UPDATE ringwall_facts SET value = 'development'`,
 		`DELETE FROM ringwall_migrations`,
+		`DELETE FROM ringwall_session_epoch`,
 		`SET ROLE ` + testdb.OwnerRole,
 		`COPY ringwall_users TO PROGRAM 'cat'`,
 		`SELECT pg_read_file('/etc/hostname')`,
