@@ -69,6 +69,7 @@ func TestCommandsDoNotWaitForAServerThatWasStopped(t *testing.T) {
 	}
 	open, err := openSocketDoor(t.Context(), data, short)
 	for err != nil && t.Context().Err() == nil { // short is too short for a busy machine, while it runs
+		time.Sleep(time.Millisecond)
 		open, err = openSocketDoor(t.Context(), data, short)
 	}
 	if err != nil {
