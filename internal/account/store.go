@@ -291,6 +291,6 @@ type SessionTx interface {
 	RotateSession(ctx context.Context, owner identity.Subject, id identity.ID, replacement sessions.Session) (bool, error)
 	EndSession(ctx context.Context, owner identity.Subject, id identity.ID) (bool, error)     // false: not there, or not the owner's
 	EndSessions(ctx context.Context, owner identity.Subject, except identity.ID) (int, error) // a zero except spares none
-	EndAllSessions(ctx context.Context) (int, error)                                          // of everybody: also those that another transaction has not committed yet
+	EndAllSessions(ctx context.Context) (int, error)                                          // of everybody: also those that another transaction has not committed yet. An act that has looked for its session already is not waited for
 	StaleSessions(ctx context.Context, owner identity.Subject) error                          // no session counts as fresh any more
 }
