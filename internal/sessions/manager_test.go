@@ -125,24 +125,26 @@ func mustMiss(t *testing.T, m *sessions.Manager, token, when string) {
 	}
 }
 
+// across begins a load of the token, acknowledges a change when it has read its row, and only then lets the load go on. Its own
+// answer may be either: it began before.
+func across(m *sessions.Manager, store *table, token string, acknowledge func()) {
+	read, resume := make(chan struct{}), make(chan struct{})
+	store.held = sync.OnceFunc(func() { close(read); <-resume })
+	var load sync.WaitGroup
+	load.Go(func() { _, _, _ = m.Find(context.Background(), token) })
+	<-read
+	store.held = nil
+	acknowledge()
+	close(resume)
+	load.Wait()
+}
+
 // A load that read its row before the revocation must not put the session back after it.
 func TestLoadDoesNotUndoRevocation(t *testing.T) {
 	store := newTable(true)
 	m, _ := start(t, store, nil)
 	s, token := begin(m, store, false)
-	read, resume := make(chan struct{}), make(chan struct{})
-	store.held = sync.OnceFunc(func() { close(read); <-resume })
-
-	loaded := make(chan error)
-	go func() {
-		_, _, err := m.Find(context.Background(), token)
-		loaded <- err
-	}()
-	<-read // the row has been read …
-	store.held = nil
-	store.revoke(s.TokenHash) // … the revocation is acknowledged …
-	close(resume)             // … and only then the load goes on
-	<-loaded                  // its own answer may be either: it began before
+	across(m, store, token, func() { store.revoke(s.TokenHash) })
 	mustMiss(t, m, token, "after the acknowledged revocation")
 }
 
@@ -153,21 +155,12 @@ func TestLoadDoesNotUndoTheEndOfAll(t *testing.T) {
 	_, token := begin(m, store, false)
 	_, mirrored := begin(m, store, false)
 	mustFind(t, m, mirrored)
-	read, resume := make(chan struct{}), make(chan struct{})
-	store.held = sync.OnceFunc(func() { close(read); <-resume })
-	loaded := make(chan struct{})
-	go func() {
-		_, _, _ = m.Find(context.Background(), token)
-		close(loaded)
-	}()
-	<-read
-	store.held = nil
-	store.mu.Lock()
-	clear(store.rows)
-	store.mu.Unlock()
-	store.receive(sessions.Invalidation{All: true})
-	close(resume)
-	<-loaded
+	across(m, store, token, func() {
+		store.mu.Lock()
+		clear(store.rows)
+		store.mu.Unlock()
+		store.receive(sessions.Invalidation{All: true})
+	})
 	mustMiss(t, m, token, "after the acknowledged end of all")
 	mustMiss(t, m, mirrored, "after the acknowledged end of all")
 }
@@ -177,21 +170,12 @@ func TestLoadDoesNotUndoLock(t *testing.T) {
 	store := newTable(true)
 	m, _ := start(t, store, nil)
 	s, token := begin(m, store, false)
-	read, resume := make(chan struct{}), make(chan struct{})
-	store.held = sync.OnceFunc(func() { close(read); <-resume })
-	loaded := make(chan struct{})
-	go func() {
-		_, _, _ = m.Find(context.Background(), token)
-		close(loaded)
-	}()
-	<-read
-	store.held = nil
-	store.mu.Lock()
-	store.locked[s.User] = true
-	store.mu.Unlock()
-	store.receive(sessions.Invalidation{Users: []identity.ID{s.User}})
-	close(resume)
-	<-loaded
+	across(m, store, token, func() {
+		store.mu.Lock()
+		store.locked[s.User] = true
+		store.mu.Unlock()
+		store.receive(sessions.Invalidation{Users: []identity.ID{s.User}})
+	})
 	mustMiss(t, m, token, "after the acknowledged lock")
 }
 

@@ -24,18 +24,7 @@ func TestLoadDoesNotUndoALostPermission(t *testing.T) {
 	m, _ := start(t, store, nil)
 	store.allowed = "ledger.read"
 	_, token := begin(m, store, false)
-	read, resume := make(chan struct{}), make(chan struct{})
-	store.held = sync.OnceFunc(func() { close(read); <-resume })
-	loaded := make(chan struct{})
-	go func() {
-		_, _, _ = m.Find(context.Background(), token)
-		close(loaded)
-	}()
-	<-read // the person has been read …
-	store.held = nil
-	store.allow("") // … the permission is acknowledged as gone …
-	close(resume)   // … and only then the load goes on
-	<-loaded
+	across(m, store, token, func() { store.allow("") })
 	for range 2 { // by a load, and from the mirror
 		if _, person, err := m.Find(t.Context(), token); err != nil || person.Permissions != "" {
 			t.Fatalf("Find after the permission was taken away = %q, %v", person.Permissions, err)
