@@ -169,10 +169,11 @@ type data struct {
 }
 
 func factOf(kind string, by identity.Actor, event audit.Event, p Person) fact {
-	d := data{User: p.ID.String(), By: whoOf(by, event.User)}
+	d := data{By: whoOf(by, event.User)}
+	if !p.ID.IsZero() {
+		d.User = p.ID.String()
+	}
 	switch kind {
-	case sessionsAllEnded:
-		d.User = ""
 	case userCreated:
 		d.Email, d.Via, d.Roles = p.Email, p.Via, p.Roles
 	case userEmailChanged:
